@@ -1,0 +1,74 @@
+"""Errors that a person can be told about.
+
+AppError
+├── ConfigError    the installation is set up wrongly; seen at start only
+├── NotFound       it does not exist in this tenant
+├── Forbidden      another tenant's, or this person's role does not allow it; says nothing about what exists
+├── Conflict       its present state does not allow this
+├── Refused        a safety rule says no; nothing was changed
+├── Invalid        what was typed cannot be used; carries one message a field
+└── ConnectorError a source or target cannot be used; carries a safe code and sentence
+
+Anything else that reaches a view is a bug, and is shown as one.
+"""
+
+from __future__ import annotations
+
+
+class AppError(Exception):
+    """Base of all errors whose text is written for the person at the screen."""
+
+
+class ConfigError(AppError):
+    """The installation is set up wrongly. Names the variable."""
+
+
+class NotFound(AppError):
+    """No such thing in this tenant."""
+
+
+class Forbidden(AppError):
+    """Another tenant's, or not for this role. The text never says which."""
+
+    def __init__(self, message: str = "You may not see or do this.") -> None:
+        super().__init__(message)
+
+
+class Conflict(AppError):
+    """Its present state does not allow this."""
+
+
+class Refused(AppError):
+    """A safety rule says no, and nothing was changed.
+
+    Attributes:
+        code: a short stable word for scripts, such as ``plan_stale``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Invalid(AppError):
+    """One or more fields cannot be used as typed.
+
+    Attributes:
+        fields: field name to the sentence shown beside that field.
+    """
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        super().__init__("Some fields need another look: " + " ".join(fields.values()))
+        self.fields = fields
+
+
+class ConnectorError(AppError):
+    """A source or target cannot be used, or one item of it cannot be read or written.
+
+    Attributes:
+        code: a stable word from the list in ``webapp.connectors.base``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
