@@ -3,7 +3,7 @@
 AppError
 ├── ConfigError    the installation is set up wrongly; seen at start only
 ├── NotFound       it does not exist in this tenant
-├── Forbidden      another tenant's, or this person's role does not allow it; says nothing about what exists
+├── Forbidden      another tenant's, or not for this role; never says what exists
 ├── Conflict       its present state does not allow this
 ├── Refused        a safety rule says no; nothing was changed
 ├── Invalid        what was typed cannot be used; carries one message a field

@@ -1,10 +1,10 @@
 """What every kind of source promises.
 
 A connector can look (``check``, ``source``, ``select``) and compare (``plan``). It cannot change
-anything: for that the restore service gets a ``Writer`` from ``webapp.connectors.writing``, against a
-permit, and only that service may import it.
+anything: for that the restore service gets a ``Writer`` from ``webapp.connectors.writing``,
+against a permit, and only that service may import it.
 
-Codes of ``ConnectorError`` and of reports (``REASONS``) are stable: pages, logs and scripts use them.
+Codes of ``ConnectorError`` and of reports (``REASONS``) are stable: pages and scripts use them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ REASONS: Mapping[str, str] = {
 
 
 class Action(StrEnum):
-    """What a restore does to one item. In the order in which a plan is carried out is not implied."""
+    """What a restore does to one item."""
 
     CREATE = "create"
     UPDATE = "update"  # content stays, facts such as mode, owner or time change
