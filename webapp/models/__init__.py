@@ -1,0 +1,37 @@
+"""Tables. One module an aggregate; columns, constraints and the steps of a row's own life."""
+
+from __future__ import annotations
+
+from webapp.models.audit import INSTALLATION_CHAIN, AuditEntry, AuditHead
+from webapp.models.backup_sets import BackupItem, BackupSet
+from webapp.models.installation import Installation
+from webapp.models.people import LinkPurpose, Membership, OneTimeLink, SignInFailure, User
+from webapp.models.restores import PlanItem, RestorePlan, RestoreRun
+from webapp.models.runs import Run, RunEvent, RunItem
+from webapp.models.sources import Source
+from webapp.models.tenants import Tenant, TenantStatus
+from webapp.models.vaults import VaultRecord
+
+__all__ = [
+    "INSTALLATION_CHAIN",
+    "AuditEntry",
+    "AuditHead",
+    "BackupItem",
+    "BackupSet",
+    "Installation",
+    "LinkPurpose",
+    "Membership",
+    "OneTimeLink",
+    "PlanItem",
+    "RestorePlan",
+    "RestoreRun",
+    "Run",
+    "RunEvent",
+    "RunItem",
+    "SignInFailure",
+    "Source",
+    "Tenant",
+    "TenantStatus",
+    "User",
+    "VaultRecord",
+]

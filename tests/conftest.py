@@ -1,0 +1,157 @@
+"""What many tests need: an app on an empty database of its own, and the cast."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from webapp import clock, create_app
+from webapp.domain.permissions import Role
+from webapp.extensions import db, doorbell
+from webapp.models import Membership, Tenant, User
+from webapp.services import keys
+from webapp.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _push_request_context() -> None:
+    """Replaces pytest-flask's fixture of this name, which shares one ``g`` between all clients.
+
+    Flask-Login keeps the signed-in person in ``g``: with the original, a second client, and
+    even one that never signed in, would act as the last person who did.
+    """
+
+
+def settings_for(home: Path) -> Settings:
+    return Settings(
+        home=home,
+        database_url=f"sqlite:///{home / 'lastgood.db'}",
+        queue_url=f"sqlite:///{home / 'queue.db'}",
+        master_key_file=home / "master.key",
+        testing=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with keys and a migrated, empty database: made once, copied for each test."""
+    home = tmp_path_factory.mktemp("prepared")
+    settings = settings_for(home)
+    app = create_app(settings, unlock=False)
+    with app.app_context():
+        flask_migrate.upgrade()
+        keys.create(settings)
+        db.session.remove()
+        db.engine.dispose()
+    return home
+
+
+@pytest.fixture
+def settings(prepared_home: Path, tmp_path: Path) -> Settings:
+    home = tmp_path / "home"
+    shutil.copytree(prepared_home, home)
+    return settings_for(home)
+
+
+@pytest.fixture
+def rings() -> list[str]:
+    """Ids of the runs whose doorbell rang, in order."""
+    return []
+
+
+@pytest.fixture
+def app(settings: Settings, rings: list[str]) -> Iterator[Flask]:
+    app = create_app(settings)
+    doorbell.ring = lambda run_id: rings.append(str(run_id))
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[None]:
+    """An application context, for tests of services; page tests do without."""
+    with app.app_context():
+        yield
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Alice manages Acme, Olga operates it, Pete may preview there, Bob may only look at it,
+    Audrey audits it; Charlie manages Globex, its neighbour; Root is the MSP's admin; nobody has
+    not signed in."""
+
+    root: FlaskClient
+    alice: FlaskClient
+    olga: FlaskClient
+    pete: FlaskClient
+    bob: FlaskClient
+    audrey: FlaskClient
+    charlie: FlaskClient
+    nobody: FlaskClient
+
+
+_PEOPLE = {
+    "root": None,
+    "alice": ("acme", Role.MANAGER),
+    "olga": ("acme", Role.OPERATOR),
+    "pete": ("acme", Role.PREVIEWER),
+    "bob": ("acme", Role.VIEWER),
+    "audrey": ("acme", Role.AUDITOR),
+    "charlie": ("globex", Role.MANAGER),
+}
+
+
+@pytest.fixture
+def people(app: Flask, tmp_path: Path) -> dict[str, str]:
+    """Two tenants with a granted root each (``tmp_path/<slug>``), and the cast's session ids."""
+    with app.app_context():
+        tenants = {slug: _tenant(slug, tmp_path) for slug in ("acme", "globex")}
+        sessions = {name: _person(name, place, tenants) for name, place in _PEOPLE.items()}
+        db.session.commit()
+    return sessions
+
+
+@pytest.fixture
+def cast(app: Flask, people: dict[str, str]) -> Cast:
+    """Signed-in clients. CSRF is off for them; tests of CSRF turn it on."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    clients = {name: _signed_in(app, session_id) for name, session_id in people.items()}
+    return Cast(nobody=app.test_client(), **clients)
+
+
+def _tenant(slug: str, tmp_path: Path) -> Tenant:
+    root = tmp_path / slug
+    root.mkdir()
+    tenant = Tenant(
+        slug=slug, name=slug.capitalize(), granted_roots=[str(root)], created_at=clock.now()
+    )
+    db.session.add(tenant)
+    db.session.flush()
+    return tenant
+
+
+def _person(name: str, place: tuple[str, Role] | None, tenants: dict[str, Tenant]) -> str:
+    user = User(email=f"{name}@example.com", is_msp_admin=place is None, created_at=clock.now())
+    db.session.add(user)
+    db.session.flush()
+    if place:
+        slug, role = place
+        db.session.add(Membership(tenant_id=tenants[slug].id, user_id=user.id, role=role))
+    return user.get_id()
+
+
+def _signed_in(app: Flask, session_id: str) -> FlaskClient:
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"] = session_id
+        session["_fresh"] = True
+    return client

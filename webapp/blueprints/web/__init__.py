@@ -1,0 +1,1 @@
+"""What all page families share: the gate, answers to errors, headers, page or fragment."""

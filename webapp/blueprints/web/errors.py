@@ -1,0 +1,74 @@
+"""Errors over HTTP. Statuses are known here only. A failed swap puts a notice in its own place."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, current_app, make_response, render_template
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from webapp.blueprints.web.rendering import is_swap
+from webapp.errors import AppError, Conflict, ConnectorError, Forbidden, Invalid, NotFound, Refused
+from webapp.extensions import db
+
+_STATUS: dict[type[AppError], int] = {
+    NotFound: 404,
+    Forbidden: 403,
+    Conflict: 409,
+    Refused: 409,
+    Invalid: 422,
+    ConnectorError: 422,
+}
+
+_TITLES = {
+    400: "That request could not be understood",
+    403: "Not for you",
+    404: "Nothing here",
+    409: "Not now",
+    413: "Too large",
+    422: "Not usable as typed",
+    429: "Too many tries",
+    500: "Something went wrong on our side",
+}
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(AppError, _app_error)
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _bug)
+
+
+def _app_error(error: AppError) -> Response:
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    return answer(status, str(error))
+
+
+def _csrf(_error: CSRFError) -> Response:
+    return answer(400, "The form was open for too long. Load the page again; nothing was changed.")
+
+
+def _http(error: HTTPException) -> Response:
+    if error.code is not None and error.code < 400:
+        return make_response(error.get_response())
+    return answer(error.code or 500, error.description or "")
+
+
+def _bug(error: Exception) -> Response:
+    current_app.logger.exception("unexpected error", exc_info=error)
+    if current_app.testing:
+        raise error
+    return answer(500, "Nothing more is known here; the log has the details.")
+
+
+def answer(status: int, message: str) -> Response:
+    """A whole page, or for an htmx swap a notice aimed at ``#notices``."""
+    db.session.rollback()
+    title = _TITLES.get(status, "That did not work")
+    if not is_swap():
+        page = render_template("errors/error.html", status=status, title=title, message=message)
+        return make_response(page, status)
+    notice = render_template("errors/_notice.html", title=title, message=message)
+    response = make_response(notice, status)
+    response.headers["HX-Retarget"] = "#notices"
+    response.headers["HX-Reswap"] = "innerHTML"
+    return response

@@ -1,0 +1,103 @@
+"""What all commands share: the app, who acts, how data is printed, how they exit."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import socket
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+from sqlalchemy import select
+
+from webapp import create_app
+from webapp.domain.actors import Actor
+from webapp.errors import Forbidden
+from webapp.extensions import db
+from webapp.models import User
+from webapp.services import access
+
+
+class EXIT:
+    """Exit codes, as the documents promise them."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    PARTIAL = 3
+    REFUSED = 4
+
+
+class Console:
+    """Data goes to stdout, words to stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def data(self, document: Any, lines: Callable[[], list[str]]) -> None:
+        """Print one JSON document with ``--json``, else the lines for a person."""
+        if self._as_json:
+            click.echo(json.dumps(document, default=str, ensure_ascii=False))
+            return
+        for line in lines():
+            click.echo(line)
+
+    @staticmethod
+    def say(message: str) -> None:
+        click.echo(message, err=True)
+
+    @staticmethod
+    def complain(error: Exception) -> None:
+        click.echo(f"lastgood: {error}", err=True)
+
+
+def in_app(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a command inside the application's context."""
+
+    @wraps(function)
+    def inside(*arguments: Any, **options: Any) -> Any:
+        app = create_app()
+        with app.app_context():
+            return function(*arguments, **options)
+
+    return inside
+
+
+def prints_data(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--json`` and hand the command a ``console``."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+    @wraps(function)
+    def printing(*arguments: Any, as_json: bool, **options: Any) -> Any:
+        return function(*arguments, console=Console(as_json=as_json), **options)
+
+    return printing
+
+
+def acts(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--as EMAIL`` and hand the command its ``actor``. Goes below ``in_app``."""
+
+    @click.option("--as", "email", metavar="EMAIL", help="Act as this person, with their rights.")
+    @wraps(function)
+    def acting(*arguments: Any, email: str | None, **options: Any) -> Any:
+        return function(*arguments, actor=actor_for(email), **options)
+
+    return acting
+
+
+def actor_for(email: str | None) -> Actor:
+    """The person named by ``--as``, else whoever runs this shell: an MSP admin by definition.
+
+    Raises:
+        Forbidden: nobody has that address, or they are disabled.
+    """
+    if email is None:
+        name = pwd.getpwuid(os.getuid()).pw_name
+        return Actor(label=f"cli:{name}@{socket.gethostname()}", is_msp_admin=True)
+    user = db.session.scalar(select(User).where(User.email == email.lower()))
+    if user is None or user.is_disabled:
+        raise Forbidden
+    return access.actor_of(user)

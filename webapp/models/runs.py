@@ -1,0 +1,147 @@
+"""Every piece of background work is a row first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.domain.runs import ACTIVE, RunState, RunType, require_step
+from webapp.extensions import Model
+from webapp.models.columns import TenantOwned, UtcTime, tenant_args, words
+from webapp.models.people import User
+from webapp.models.sources import Source
+
+_IS_ACTIVE = text("status IN ({})".format(", ".join(f"'{state}'" for state in ACTIVE)))
+
+
+class Run(TenantOwned, Model):
+    """One piece of background work.
+
+    ``action`` says what, within its type: ``capture``, ``check``, ``preview``, ``apply``,
+    ``verify``, … ``metadata_`` carries what the job needs beside the ids in the columns.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = tenant_args(
+        "runs",
+        # A run and its source belong to one tenant: the database itself refuses a mix.
+        ForeignKeyConstraint(["tenant_id", "source_id"], ["sources.tenant_id", "sources.id"]),
+        ForeignKeyConstraint(["tenant_id", "parent_run_id"], ["runs.tenant_id", "runs.id"]),
+        # One active run an operation and target, however many people press the button at once.
+        Index(
+            "uq_runs_active_key",
+            "tenant_id",
+            "idempotency_key",
+            unique=True,
+            sqlite_where=_IS_ACTIVE,
+            postgresql_where=_IS_ACTIVE,
+        ),
+        Index("ix_runs_tenant_queued", "tenant_id", "queued_at"),
+        Index("ix_runs_status_lease", "status", "lease_until"),
+        Index("ix_runs_source", "tenant_id", "source_id", "queued_at"),
+    )
+
+    run_type: Mapped[RunType] = mapped_column(words(RunType))
+    action: Mapped[str]
+    status: Mapped[RunState] = mapped_column(words(RunState), default=RunState.QUEUED)
+    idempotency_key: Mapped[str]
+    source_id: Mapped[UUID | None]
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    requested_by: Mapped[str]  # as the audit log names the actor
+    reason: Mapped[str] = mapped_column(default="")
+
+    total_items: Mapped[int | None]  # None: not known yet
+    processed_items: Mapped[int] = mapped_column(default=0)
+    succeeded: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[int] = mapped_column(default=0)
+    unchanged_items: Mapped[int] = mapped_column(default=0)
+    total_bytes: Mapped[int | None] = mapped_column(BigInteger)  # None: not known yet
+    read_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    phase: Mapped[str] = mapped_column(default="")
+    current_item: Mapped[str] = mapped_column(default="")
+
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    fence: Mapped[int] = mapped_column(default=0)
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    parent_run_id: Mapped[UUID | None]  # the run that this one retries
+
+    error_code: Mapped[str | None]
+    error_context: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    failure_reason: Mapped[str | None]  # one safe sentence for a person
+    deciding_rule: Mapped[str | None]  # the rule of domain/outcomes.py that set the end state
+    queued_at: Mapped[datetime] = mapped_column(UtcTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    rung_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when the doorbell rang last
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, default=dict)
+
+    source: Mapped[Source | None] = relationship(overlaps="tenant_id", viewonly=True)
+    user: Mapped[User | None] = relationship()
+
+    def move_to(self, state: RunState, *, at: datetime) -> None:
+        """Take one step of the run's life; ``Conflict`` if it is not allowed."""
+        require_step(self.status, state)
+        self.status = state
+        if state.is_final:
+            self.finished_at = at
+
+
+class RunItem(TenantOwned, Model):
+    """Outcome of one item, exactly one a run and key.
+
+    ``intent_at`` without ``outcome`` is an item in doubt: the worker died between saying that it
+    would write and saying that it had.
+    """
+
+    __tablename__ = "run_items"
+    __table_args__ = tenant_args(
+        "run_items",
+        ForeignKeyConstraint(["tenant_id", "run_id"], ["runs.tenant_id", "runs.id"]),
+        UniqueConstraint("run_id", "item_key"),
+    )
+
+    run_id: Mapped[UUID]
+    position: Mapped[int] = mapped_column(default=0)
+    item_key: Mapped[str]
+    action: Mapped[str] = mapped_column(default="")
+    intent_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    outcome: Mapped[str | None]  # succeeded, failed, skipped, unchanged
+    reason_code: Mapped[str] = mapped_column(default="")
+    message: Mapped[str] = mapped_column(default="")
+    before_hash: Mapped[str] = mapped_column(default="")
+    after_hash: Mapped[str] = mapped_column(default="")
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class RunEvent(TenantOwned, Model):
+    """One line of a run's log, read by offset (``seq`` begins at 1)."""
+
+    __tablename__ = "run_events"
+    __table_args__ = tenant_args(
+        "run_events",
+        ForeignKeyConstraint(["tenant_id", "run_id"], ["runs.tenant_id", "runs.id"]),
+        UniqueConstraint("run_id", "seq"),
+    )
+
+    run_id: Mapped[UUID]
+    seq: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    level: Mapped[str] = mapped_column(default="info")  # info, warning, error
+    message: Mapped[str]

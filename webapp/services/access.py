@@ -1,0 +1,121 @@
+"""The one gate: every tenant-owned row is reached through here.
+
+``enter`` takes the actor, the tenant and the action, and gives an ``Access``; use cases take that
+access as their first argument, so there is no way to them around the gate. An id that is not
+readable inside a tenant of one's own is ``Forbidden`` with the same words whether or not it exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, select
+
+from webapp.domain.actors import Actor
+from webapp.domain.permissions import Permission, Role, permissions_of
+from webapp.errors import Forbidden, NotFound
+from webapp.extensions import db
+from webapp.models import Membership, Tenant, TenantStatus, User
+
+Row = TypeVar("Row", bound=Any)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What one actor may do in one tenant. Only this module makes them."""
+
+    actor: Actor
+    tenant: Tenant
+    permissions: frozenset[Permission]
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raises:
+        Forbidden: the role is too small.
+        """
+        if permission not in self.permissions:
+            raise Forbidden
+
+
+def enter(actor: Actor, slug: str, permission: Permission) -> Access:
+    """Let *actor* into the tenant called *slug* to do something that needs *permission*.
+
+    Raises:
+        Forbidden: no such tenant, not a member, or too small a role; never said which.
+    """
+    tenant = db.session.scalar(select(Tenant).where(Tenant.slug == slug))
+    if tenant is None or tenant.status is TenantStatus.GONE:
+        raise Forbidden
+    return enter_tenant(actor, tenant, permission)
+
+
+def enter_tenant(actor: Actor, tenant: Tenant, permission: Permission) -> Access:
+    """As ``enter``, for a tenant that is at hand, such as that of a run in its job."""
+    access = Access(actor=actor, tenant=tenant, permissions=_permissions(actor, tenant))
+    access.require(permission)
+    return access
+
+
+def again(run_actor_id: UUID | None, tenant: Tenant, permission: Permission) -> Access:
+    """Authorise once more inside a job: the person may have lost the right since the start.
+
+    *run_actor_id* None is the command line or the product itself, which keep theirs.
+
+    Raises:
+        Forbidden: the person is gone, disabled, or no longer allowed.
+    """
+    if run_actor_id is None:
+        return enter_tenant(Actor(label="lastgood", is_msp_admin=True), tenant, permission)
+    user = db.session.get(User, run_actor_id)
+    if user is None or user.is_disabled:
+        raise Forbidden
+    return enter_tenant(actor_of(user), tenant, permission)
+
+
+def actor_of(user: User) -> Actor:
+    return Actor(label=user.email, user_id=user.id, is_msp_admin=user.is_msp_admin)
+
+
+def tenants_of(actor: Actor) -> list[Tenant]:
+    """Every tenant the actor may see, by name. An MSP admin sees all that are not gone."""
+    query = select(Tenant).where(Tenant.status != TenantStatus.GONE).order_by(Tenant.name)
+    if not actor.is_msp_admin:
+        query = query.join(Membership).where(Membership.user_id == actor.user_id)
+    return list(db.session.scalars(query))
+
+
+def rows(model: type[Row], access: Access) -> Select[tuple[Row]]:
+    """Start a query that can only see this tenant's rows."""
+    return select(model).where(model.tenant_id == access.tenant.id)
+
+
+def find(access: Access, model: type[Row], row_id: UUID) -> Row:
+    """Return one row of this tenant.
+
+    Raises:
+        Forbidden: it is not this tenant's, or there is none: the answer is the same.
+        NotFound: it was this tenant's, and has been deleted.
+    """
+    row = db.session.scalar(rows(model, access).where(model.id == row_id))
+    if row is None:
+        raise Forbidden
+    if getattr(row, "deleted_at", None) or getattr(row, "removed_at", None):
+        raise NotFound("It has been deleted.")
+    return row
+
+
+def _permissions(actor: Actor, tenant: Tenant) -> frozenset[Permission]:
+    if actor.is_msp_admin:
+        return permissions_of(Role.MSP_ADMIN, content=True)
+    membership = db.session.scalar(
+        select(Membership).where(
+            Membership.tenant_id == tenant.id, Membership.user_id == actor.user_id
+        )
+    )
+    if membership is None:
+        raise Forbidden
+    return permissions_of(membership.role, content=membership.content)

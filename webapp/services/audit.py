@@ -1,0 +1,84 @@
+"""The audit chain: who did what, in an order that cannot be changed unseen.
+
+One chain a tenant, one more for the installation. ``record`` adds a link to the session; the
+caller commits it together with what it records, so neither exists without the other.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from hashlib import sha256
+from uuid import UUID
+
+from sqlalchemy import select
+
+from webapp import clock
+from webapp.domain.actors import Actor
+from webapp.extensions import db
+from webapp.items import Json
+from webapp.models import INSTALLATION_CHAIN, AuditEntry, AuditHead, Tenant
+from webapp.models.columns import new_id
+from webapp.services import installation
+
+GENESIS = "0" * 64
+
+
+def record(
+    actor: Actor,
+    action: str,
+    *,
+    tenant: Tenant | None,
+    resource: str = "",
+    reason: str = "",
+    details: Json | None = None,
+) -> AuditEntry:
+    """Add one link; the caller commits.
+
+    Args:
+        action: dotted, noun first: ``source.added``, ``restore.requested``.
+        tenant: None for acts on the installation itself.
+        resource: what it was done to, ``noun:<id>``.
+        details: no secrets, no content; must survive JSON.
+    """
+    chain = tenant.id if tenant else INSTALLATION_CHAIN
+    head = _head(chain)
+    entry = AuditEntry(
+        id=new_id(),
+        chain=chain,
+        tenant_id=tenant.id if tenant else None,
+        seq=head.seq + 1,
+        at=clock.now(),
+        actor=actor.label,
+        action=action,
+        resource=resource,
+        reason=reason,
+        details=dict(details or {}),
+        prev_hash=head.hash,
+    )
+    entry.hash = link_hash(entry)
+    head.seq, head.hash = entry.seq, entry.hash
+    db.session.add(entry)
+    db.session.flush()
+    return entry
+
+
+def link_hash(entry: AuditEntry) -> str:
+    """The keyed hash of one link over everything in it and its predecessor's hash."""
+    facts = [
+        entry.prev_hash, str(entry.id), str(entry.chain), str(entry.tenant_id), entry.seq,
+        entry.at.isoformat(timespec="microseconds"), entry.actor, entry.action, entry.resource,
+        entry.reason, entry.details,
+    ]  # fmt: skip
+    message = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    key = installation.ring().derive("audit chain")
+    return hmac.new(key, message.encode("utf-8", "surrogatepass"), sha256).hexdigest()
+
+
+def _head(chain: UUID) -> AuditHead:
+    """The newest link, locked until the caller's commit: two writers cannot take one number."""
+    head = db.session.scalar(select(AuditHead).where(AuditHead.chain == chain).with_for_update())
+    if head is None:
+        head = AuditHead(chain=chain, seq=0, hash=GENESIS)
+        db.session.add(head)
+    return head
