@@ -11,13 +11,9 @@ from functools import wraps
 from typing import Any
 
 import click
-from sqlalchemy import select
 
 from webapp import create_app
 from webapp.domain.actors import Actor
-from webapp.errors import Forbidden
-from webapp.extensions import db
-from webapp.models import User
 from webapp.services import access
 
 
@@ -97,7 +93,4 @@ def actor_for(email: str | None) -> Actor:
     if email is None:
         name = pwd.getpwuid(os.getuid()).pw_name
         return Actor(label=f"cli:{name}@{socket.gethostname()}", is_msp_admin=True)
-    user = db.session.scalar(select(User).where(User.email == email.lower()))
-    if user is None or user.is_disabled:
-        raise Forbidden
-    return access.actor_of(user)
+    return access.actor_called(email)

@@ -76,6 +76,18 @@ def again(run_actor_id: UUID | None, tenant: Tenant, permission: Permission) -> 
     return enter_tenant(actor_of(user), tenant, permission)
 
 
+def actor_called(email: str) -> Actor:
+    """The actor of the person with this address.
+
+    Raises:
+        Forbidden: nobody has that address, or they are disabled.
+    """
+    user = db.session.scalar(select(User).where(User.email == email.lower()))
+    if user is None or user.is_disabled:
+        raise Forbidden
+    return actor_of(user)
+
+
 def actor_of(user: User) -> Actor:
     return Actor(label=user.email, user_id=user.id, is_msp_admin=user.is_msp_admin)
 
