@@ -22,6 +22,8 @@ def lastgood() -> None:
 
 def _discover() -> None:
     for found in pkgutil.iter_modules(__path__):
+        if found.name == "__main__":
+            continue
         module = import_module(f"{__name__}.{found.name}")
         for command in getattr(module, "COMMANDS", ()):
             lastgood.add_command(command)
