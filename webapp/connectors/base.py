@@ -115,11 +115,24 @@ class Planned:
     details: Json = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Field:
+    """One setting of a kind, for forms and for ``--set``."""
+
+    name: str
+    label: str
+    help: str
+    required: bool = field(kw_only=True)
+    placeholder: str = field(default="", kw_only=True)
+    lines: int = field(default=1, kw_only=True)  # more than one: a text area
+
+
 class Connector(Protocol):
     """One source, opened with its settings. Made by ``registry.connect``."""
 
     kind: ClassVar[str]
     label: ClassVar[str]
+    fields: ClassVar[tuple[Field, ...]]
 
     @classmethod
     def clean(cls, raw: Mapping[str, str]) -> dict[str, str]:
@@ -172,6 +185,20 @@ class Connector(Protocol):
     def identity(self) -> str:
         """What the target *is* (path, device and inode of its root, …), so that a plan can tell
         that somebody put another thing in its place. Empty parts where nothing is there yet."""
+
+
+class Kind(Protocol):
+    """The class of a connector, as the registry holds it."""
+
+    kind: str
+    label: str
+    fields: tuple[Field, ...]
+
+    def __call__(self, config: Mapping[str, str], surroundings: Surroundings) -> Connector:
+        """Open a source with cleaned settings."""
+
+    def clean(self, raw: Mapping[str, str]) -> dict[str, str]:
+        """See ``Connector.clean``."""
 
 
 class Writer(Protocol):

@@ -1,0 +1,50 @@
+"""Changing a target, against a permit. Only the restore service may import this module.
+
+A permit is plain data that anybody could make up; so it is never believed. The authority, which
+asks the database whether this run may still write, is asked on opening and before every write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from webapp.connectors.base import Connector, Writer
+from webapp.errors import AppError, ConnectorError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permit:
+    """What a run claims: that it owns *fence* and carries out the plan with this digest."""
+
+    run_id: UUID
+    fence: int
+    plan_id: UUID
+    digest: str
+
+
+class PermitRefused(AppError):
+    """The run may not write, or not any more. Nothing was changed by the refused step."""
+
+
+class PermitAuthority(Protocol):
+    """Who knows whether a permit holds."""
+
+    def confirm(self, permit: Permit) -> None:
+        """Return if the run may write now.
+
+        Raises:
+            PermitRefused: it is over, canceled, taken over, or its plan is not the approved one.
+        """
+
+
+def open_for_writing(connector: Connector, permit: Permit, authority: PermitAuthority) -> Writer:
+    """Open a target so that it can be changed.
+
+    Raises:
+        PermitRefused: the authority says no.
+        ConnectorError: the target cannot be written.
+    """
+    authority.confirm(permit)
+    raise ConnectorError("not_supported", f"A {connector.label} cannot be restored into.")

@@ -1,0 +1,201 @@
+"""Walking a folder: every entry once, in the order of ``items.sort_key``.
+
+Sorting the names of each folder as bytes, and going into a subfolder before the next name, gives
+that order, since ``/`` counts as less than any byte of a name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from webapp.hosts.beneath import open_quietly
+from webapp.hosts.facts import describe
+from webapp.items import Entry, Report, key_of
+
+OUR_TEMPORARY = re.compile(rb"\.lastgood-[0-9a-f]{32}-[0-9]+\.part", re.DOTALL)
+"""Names of what a live restore has not finished; never captured, compared or planned."""
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY
+_MOST_OPEN = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a walk leaves out.
+
+    Attributes:
+        excluded: asked with the path relative to the root; a folder is left out with all below.
+        hidden: relative paths that belong to another part of the source.
+        closed: ``(device, inode)`` of folders that must not be gone into: our own data.
+    """
+
+    excluded: Callable[[bytes], bool] | None = None
+    hidden: frozenset[bytes] = frozenset()
+    closed: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(slots=True)
+class _Level:
+    """One folder on the way down, and the names still to come in it."""
+
+    path: bytes
+    folder: int
+    identity: tuple[int, int]
+    names: Iterator[bytes]
+
+
+@dataclass(kw_only=True)
+class Walk:
+    """One walk below an open root folder.
+
+    Attributes:
+        root: descriptor of the root, kept by the caller.
+        section: first part of every entry's path, such as ``b"tree"``.
+        facts: also read links' targets and extended attributes; off to look at names only.
+        left_out: relative paths that were there and not yielded, for whoever must know.
+    """
+
+    root: int
+    section: bytes
+    rules: Rules
+    report: Report
+    facts: bool = True
+    left_out: list[bytes] = field(default_factory=list)
+    _links: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    _levels: list[_Level] = field(default_factory=list)
+    _device: int = -1
+
+    def entries(self, start: bytes = b"") -> Iterator[Entry]:
+        """Yield what is below *start*, a folder relative to the root; not *start* itself."""
+        try:
+            self._enter(start)
+            while self._levels:
+                name = next(self._levels[-1].names, None)
+                if name is None:
+                    self._leave()
+                    continue
+                entry = self._one(self._levels[-1], name)
+                if entry is not None:
+                    yield entry
+        finally:
+            while self._levels:
+                self._leave()
+
+    def _one(self, level: _Level, name: bytes) -> Entry | None:
+        path = level.path + b"/" + name if level.path else name
+        if self._is_left_out(path, name):
+            return None
+        try:
+            folder = self._opened(level)
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            entry = describe(self._full(path), status, folder=folder, name=name)
+        except OSError as error:
+            self._failed(path, error)
+            return None
+        if entry is None:
+            self._skipped(path, "is_socket", "A socket has no content to keep.")
+        elif stat.S_ISDIR(status.st_mode):
+            return entry if self._goes_into(path, status) else None
+        elif status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
+            entry.hardlink = self._first(status, entry.path)
+        return entry
+
+    def _is_left_out(self, path: bytes, name: bytes) -> bool:
+        rules = self.rules
+        if path in rules.hidden or (name[:1] == b"." and OUR_TEMPORARY.fullmatch(name)):
+            self.left_out.append(path)
+            return True
+        if rules.excluded is not None and rules.excluded(path):
+            self.left_out.append(path)
+            return True
+        return False
+
+    def _goes_into(self, path: bytes, status: os.stat_result) -> bool:
+        """Enter a folder if it may be entered; say whether it is an entry of the stream."""
+        if (status.st_dev, status.st_ino) in self.rules.closed:
+            self._skipped(path, "inside_own_data", "It lies inside the data folder or a vault.")
+            return False
+        if status.st_dev != self._device:
+            self.report.note(f"{key_of(self._full(path))} is on another file system; included.")
+        try:
+            self._enter(path)
+        except OSError as error:
+            self._failed(path, error)
+            return error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+        return True
+
+    def _enter(self, path: bytes) -> None:
+        if len(self._levels) >= _MOST_OPEN:
+            self._close(self._levels[-_MOST_OPEN])
+        if self._levels:
+            name = path.rpartition(b"/")[2]
+            folder = open_quietly(self._opened(self._levels[-1]), name, _FOLDER)
+        else:
+            folder = open_quietly(self.root, path, _FOLDER)
+        try:
+            status = os.fstat(folder)
+            names = sorted(map(os.fsencode, os.listdir(folder)))
+        except OSError:
+            os.close(folder)
+            raise
+        self._device = status.st_dev
+        identity = (status.st_dev, status.st_ino)
+        self._levels.append(_Level(path, folder, identity, iter(names)))
+
+    def _leave(self) -> None:
+        self._close(self._levels.pop())
+        if self._levels:
+            self._device = self._levels[-1].identity[0]
+
+    def _opened(self, level: _Level) -> int:
+        """The level's descriptor; opened again if it was given up on the way down."""
+        if level.folder < 0:
+            folder = open_quietly(self.root, level.path, _FOLDER)
+            status = os.fstat(folder)
+            if (status.st_dev, status.st_ino) != level.identity:
+                os.close(folder)
+                raise FileNotFoundError(errno.ENOENT, "another folder has taken its place")
+            level.folder = folder
+        return level.folder
+
+    def _close(self, level: _Level) -> None:
+        if level.folder >= 0:
+            os.close(level.folder)
+            level.folder = -1
+
+    def _first(self, status: os.stat_result, path: bytes) -> bytes:
+        first = self._links.setdefault((status.st_dev, status.st_ino), path)
+        return b"" if first is path else first
+
+    def _full(self, path: bytes) -> bytes:
+        return self.section + b"/" + path if path else self.section
+
+    def _skipped(self, path: bytes, code: str, message: str) -> None:
+        self.left_out.append(path)
+        self.report.skipped(key_of(self._full(path)), code, message)
+
+    def _failed(self, path: bytes, error: OSError) -> None:
+        self.left_out.append(path)
+        code, message = reason(error)
+        self.report.failed(key_of(self._full(path)), code, message)
+
+
+_REASONS = {
+    errno.ENOENT: ("vanished", "It was there when its folder was listed, and gone when read."),
+    errno.ENOTDIR: ("vanished", "Another thing took its place while it was read."),
+    errno.ELOOP: ("vanished", "A link took its place while it was read."),
+    errno.ESTALE: ("vanished", "Another thing took its place while it was read."),
+    errno.EACCES: ("not_allowed", "The backup user may not read it."),
+    errno.EPERM: ("not_allowed", "The backup user may not read it."),
+}
+
+
+def reason(error: OSError) -> tuple[str, str]:
+    """The code and the sentence for what went wrong while reading."""
+    known = _REASONS.get(error.errno or 0)
+    return known or ("read_error", f"It could not be read: {error.strerror or error}.")
