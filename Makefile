@@ -5,8 +5,7 @@
 
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -qq
-# Parallel test processes must name the tests alike, whatever order sets have.
-PYTEST = PYTHONHASHSEED=0 $(BIN)/python -m pytest
+PYTEST = .ci/pytest
 UV = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
 UNIT = not e2e and not torture and not torture_long
