@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from flask import g
 from flask_login import current_user, login_required
 
 from webapp.domain.actors import Actor
@@ -35,7 +36,8 @@ def requires(permission: Permission) -> Callable[[View], View]:
         @wraps(view)
         @login_required
         def gated(tenant_slug: str, **arguments: object) -> object:
-            return view(access=access.enter(actor(), tenant_slug, permission), **arguments)
+            g.access = access.enter(actor(), tenant_slug, permission)  # the layout's, too
+            return view(access=g.access, **arguments)
 
         gated.permission = permission  # type: ignore[attr-defined]
         return gated

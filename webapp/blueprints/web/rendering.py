@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Response, make_response, render_template, request
+from flask import Response, make_response, render_template
+from htmx_flask import request
 from werkzeug.wrappers import Response as AnyResponse
-
-from webapp.extensions import htmx
 
 _VARY = ("HX-Request", "HX-Boosted", "HX-History-Restore-Request")
 
@@ -22,6 +21,7 @@ def render(page: str, *, fragment: str, **context: object) -> Response:
 
 def is_swap() -> bool:
     """Say whether htmx asks for a part of the page that is on screen."""
+    htmx = request.htmx
     return bool(htmx and not htmx.boosted and not htmx.history_restore_request)
 
 

@@ -1,0 +1,115 @@
+"""What surrounds every page: navigation, the account menu, work that is running.
+
+Nothing is asked of the database until a layout asks for it: fragments and errors stay cheap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from flask import Flask, current_app, g, request, url_for
+from flask_login import current_user
+
+from webapp.blueprints.web.abilities import abilities
+from webapp.blueprints.web.gate import actor
+from webapp.services import running_work
+from webapp.services.access import Access
+
+# label, endpoint, icon, the ability it needs
+_MAIN = (
+    ("Overview", "overview.index", "layout-dashboard", ""),
+    ("Tenants", "tenants.index", "building", ""),
+    ("Runs", "runs.all", "activity", ""),
+    ("Audit", "audit.installation", "clipboard-list", "is_msp_admin"),
+)
+_TENANT = (
+    ("Overview", "tenants.show", "layout-dashboard", ""),
+    ("Sources", "sources.index", "server-2", ""),
+    ("Backup sets", "sets.index", "archive", ""),
+    ("Runs", "runs.index", "activity", ""),
+    ("Restores", "restores.index", "restore", ""),
+    ("Restore log", "restore_log.index", "history", "can_see_audit"),
+    ("Audit", "audit.index", "clipboard-list", "can_see_audit"),
+    ("People", "people.index", "users", "can_manage"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    label: str
+    url: str
+    icon: str
+    is_current: bool
+
+
+class Shell:
+    """Given to every template as ``shell``."""
+
+    @property
+    def is_signed_in(self) -> bool:
+        return bool(current_user and current_user.is_authenticated)
+
+    @property
+    def person(self) -> str:
+        return str(current_user.name or current_user.email)
+
+    @property
+    def initials(self) -> str:
+        """Two letters that stand for the person: of first and last name, or of the address."""
+        words = self.person.split("@")[0].replace(".", " ").replace("-", " ").split()
+        letters = words[0][:1] + words[-1][:1] if len(words) > 1 else self.person[:2]
+        return letters.upper()
+
+    @property
+    def access(self) -> Access | None:
+        """Of the tenant whose page this is; None on pages over all tenants."""
+        return g.get("access")
+
+    @cached_property
+    def main_links(self) -> list[Link]:
+        in_tenant = self.access is not None
+        given = {"is_msp_admin": bool(current_user.is_msp_admin)}
+        links = _links(_MAIN, given)
+        if in_tenant:
+            return [_as_current(link, link.label == "Tenants") for link in links]
+        return links
+
+    @cached_property
+    def tenant_links(self) -> list[Link]:
+        if self.access is None:
+            return []
+        return _links(_TENANT, abilities(self.access), tenant_slug=self.access.tenant.slug)
+
+    @cached_property
+    def running_count(self) -> int:
+        return running_work.count(actor())
+
+
+def register(app: Flask) -> None:
+    app.context_processor(lambda: {"shell": Shell()})
+
+
+def _links(
+    table: tuple[tuple[str, str, str, str], ...], given: dict[str, bool], **values: Any
+) -> list[Link]:
+    """The links this person may follow, to page families that are there."""
+    return [
+        Link(
+            label=label,
+            url=url_for(endpoint, **values),
+            icon=icon,
+            is_current=_is_current(endpoint),
+        )
+        for label, endpoint, icon, needs in table
+        if (not needs or given[needs]) and endpoint in current_app.view_functions
+    ]
+
+
+def _is_current(endpoint: str) -> bool:
+    return request.blueprint == endpoint.partition(".")[0]
+
+
+def _as_current(link: Link, is_current: bool) -> Link:
+    return Link(label=link.label, url=link.url, icon=link.icon, is_current=is_current)

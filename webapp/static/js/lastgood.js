@@ -1,0 +1,93 @@
+// The console's own script. Every page works without it; it only makes them smoother.
+(function () {
+  "use strict";
+
+  // htmx sends the CSRF token as a header with everything that changes something.
+  document.addEventListener("htmx:configRequest", function (event) {
+    var token = document.querySelector('meta[name="csrf-token"]');
+    if (token && event.detail.verb !== "get") {
+      event.detail.headers["X-CSRFToken"] = token.content;
+    }
+  });
+
+  // Menus are <details>: close them by Escape, or a click elsewhere.
+  function closeMenus(except) {
+    document.querySelectorAll("details.lg-menu[open]").forEach(function (menu) {
+      if (menu !== except) menu.open = false;
+    });
+  }
+
+  document.addEventListener("click", function (event) {
+    closeMenus(event.target.closest("details.lg-menu"));
+  });
+
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Escape") return;
+    var menu = document.querySelector("details.lg-menu[open]");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
+  // Filter as you type: hides the rows of one table that do not hold every word typed.
+  function filter(input) {
+    var table = document.getElementById(input.dataset.filters);
+    if (!table) return;
+    var words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    var left = 0;
+    table.querySelectorAll("tbody > tr, li[data-filterable]").forEach(function (row) {
+      var text = row.textContent.toLowerCase();
+      row.hidden = !words.every(function (word) { return text.includes(word); });
+      if (!row.hidden) left += 1;
+    });
+    var none = document.getElementById(input.dataset.filters + "-none");
+    if (none) none.hidden = left > 0;
+  }
+
+  document.addEventListener("input", function (event) {
+    if (event.target.matches("[data-filters]")) filter(event.target);
+  });
+
+  // A log follows its end, until the reader scrolls up; then it stays where it is.
+  function isAtEnd(box) {
+    return box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+  }
+
+  document.addEventListener("htmx:beforeSwap", function () {
+    document.querySelectorAll("[data-follows]").forEach(function (box) {
+      box.dataset.atEnd = isAtEnd(box) ? "yes" : "";
+    });
+  });
+
+  document.addEventListener("htmx:afterSettle", function () {
+    document.querySelectorAll('[data-follows][data-at-end="yes"]').forEach(function (box) {
+      box.scrollTop = box.scrollHeight;
+    });
+  });
+
+  // The button that restores wakes up when the person has read, given a reason and typed the name.
+  // The server checks all of it again.
+  function checkConfirm(form) {
+    var typed = form.querySelector("[data-expects]");
+    var ready = form.checkValidity() && typed.value.trim() === typed.dataset.expects;
+    form.querySelectorAll("[data-when-confirmed]").forEach(function (button) {
+      button.disabled = !ready;
+    });
+  }
+
+  document.addEventListener("input", function (event) {
+    var form = event.target.closest("form[data-confirms]");
+    if (form) checkConfirm(form);
+  });
+
+  document.addEventListener("click", function (event) {
+    if (event.target.closest("[data-prints]")) window.print();
+  });
+
+  document.addEventListener("DOMContentLoaded", function () {
+    document.querySelectorAll("form[data-confirms]").forEach(checkConfirm);
+    document.querySelectorAll("[data-follows]").forEach(function (box) {
+      box.scrollTop = box.scrollHeight;
+    });
+  });
+})();
