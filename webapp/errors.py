@@ -7,6 +7,7 @@ AppError
 ├── Conflict       its present state does not allow this
 ├── Refused        a safety rule says no; nothing was changed
 ├── Invalid        what was typed cannot be used; carries one message a field
+├── Throttled      too many tries; says how long to wait
 └── ConnectorError a source or target cannot be used; carries a safe code and sentence
 
 Anything else that reaches a view is a bug, and is shown as one.
@@ -60,6 +61,20 @@ class Invalid(AppError):
     def __init__(self, fields: dict[str, str]) -> None:
         super().__init__("Some fields need another look: " + " ".join(fields.values()))
         self.fields = fields
+
+
+class Throttled(AppError):
+    """Too many tries.
+
+    Attributes:
+        wait_seconds: until the next one is listened to.
+    """
+
+    def __init__(self, wait_seconds: int) -> None:
+        minutes = -(-wait_seconds // 60)
+        wait = f"{wait_seconds} seconds" if wait_seconds < 90 else f"{minutes} minutes"
+        super().__init__(f"Too many tries. Please wait {wait}, then try again.")
+        self.wait_seconds = wait_seconds
 
 
 class ConnectorError(AppError):

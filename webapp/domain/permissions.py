@@ -49,6 +49,9 @@ MEMBERSHIP_ROLES = tuple(role for role in Role if role is not Role.MSP_ADMIN)
 # With these roles the content right comes by itself; with the others it is granted by hand.
 HAVE_CONTENT = frozenset({Role.OPERATOR, Role.MANAGER, Role.MSP_ADMIN})
 
+# What remains while a tenant is suspended or leaving.
+AT_REST = frozenset({_P.VIEW, _P.VIEW_AUDIT, _P.VIEW_CONTENT, _P.ADMINISTER})
+
 
 def permissions_of(role: Role, *, content: bool) -> frozenset[Permission]:
     """Everything that *role* may do; *content* is the right granted beside it."""

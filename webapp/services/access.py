@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from webapp.domain.actors import Actor
-from webapp.domain.permissions import Permission, Role, permissions_of
+from webapp.domain.permissions import AT_REST, Permission, Role, permissions_of
 from webapp.errors import Forbidden, NotFound
 from webapp.extensions import db
 from webapp.models import Membership, Tenant, TenantStatus, User
@@ -29,6 +29,7 @@ class Access:
     actor: Actor
     tenant: Tenant
     permissions: frozenset[Permission]
+    at_rest: frozenset[Permission] = frozenset()  # allowed again once the tenant is active
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -37,8 +38,11 @@ class Access:
         """Raises:
         Forbidden: the role is too small.
         """
-        if permission not in self.permissions:
-            raise Forbidden
+        if permission in self.permissions:
+            return
+        if self.tenant.status is not TenantStatus.ACTIVE and permission in self.at_rest:
+            raise Forbidden(f"This customer is {self.tenant.status}: nothing new may be started.")
+        raise Forbidden
 
 
 def enter(actor: Actor, slug: str, permission: Permission) -> Access:
@@ -55,7 +59,9 @@ def enter(actor: Actor, slug: str, permission: Permission) -> Access:
 
 def enter_tenant(actor: Actor, tenant: Tenant, permission: Permission) -> Access:
     """As ``enter``, for a tenant that is at hand, such as that of a run in its job."""
-    access = Access(actor=actor, tenant=tenant, permissions=_permissions(actor, tenant))
+    granted = _permissions(actor, tenant)
+    usable = granted if tenant.status is TenantStatus.ACTIVE else granted & _still_usable(actor)
+    access = Access(actor=actor, tenant=tenant, permissions=usable, at_rest=granted - usable)
     access.require(permission)
     return access
 
@@ -118,6 +124,19 @@ def find(access: Access, model: type[Row], row_id: UUID) -> Row:
     if getattr(row, "deleted_at", None) or getattr(row, "removed_at", None):
         raise NotFound("It has been deleted.")
     return row
+
+
+def require_msp_admin(actor: Actor) -> None:
+    """Raises:
+    Forbidden: the actor may not act on the installation as a whole.
+    """
+    if not actor.is_msp_admin:
+        raise Forbidden
+
+
+def _still_usable(actor: Actor) -> frozenset[Permission]:
+    """What remains in a tenant that is suspended or leaving: looking, and taking data away."""
+    return AT_REST | {Permission.MANAGE} if actor.is_msp_admin else AT_REST
 
 
 def _permissions(actor: Actor, tenant: Tenant) -> frozenset[Permission]:

@@ -7,7 +7,16 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from webapp.blueprints.web.rendering import is_swap
-from webapp.errors import AppError, Conflict, ConnectorError, Forbidden, Invalid, NotFound, Refused
+from webapp.errors import (
+    AppError,
+    Conflict,
+    ConnectorError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refused,
+    Throttled,
+)
 from webapp.extensions import db
 
 _STATUS: dict[type[AppError], int] = {
@@ -17,6 +26,7 @@ _STATUS: dict[type[AppError], int] = {
     Refused: 409,
     Invalid: 422,
     ConnectorError: 422,
+    Throttled: 429,
 }
 
 _TITLES = {

@@ -1,0 +1,186 @@
+"""Tenants: made, changed and put to rest by MSP admins. Audited in the tenant's own chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from webapp.domain import roots
+from webapp.domain.actors import Actor
+from webapp.domain.permissions import Permission
+from webapp.domain.tenants import TwoPeople, is_slug, is_zone
+from webapp.errors import Conflict, Invalid
+from webapp.extensions import db
+from webapp.items import Json
+from webapp.models import Tenant, TenantStatus
+from webapp.services import access as gate
+from webapp.services import audit, installation
+from webapp.services.access import Access
+
+_STEPS: dict[TenantStatus, set[TenantStatus]] = {
+    TenantStatus.ACTIVE: {TenantStatus.SUSPENDED, TenantStatus.LEAVING},
+    TenantStatus.SUSPENDED: {TenantStatus.ACTIVE, TenantStatus.LEAVING},
+    TenantStatus.LEAVING: {TenantStatus.ACTIVE},
+    TenantStatus.GONE: set(),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a person may say about a tenant."""
+
+    name: str
+    timezone: str = "UTC"
+    environment_label: str = "production"
+    recovery_point_minutes: int = 24 * 60
+    needs_two_people: tuple[TwoPeople, ...] = ()
+
+
+def add(actor: Actor, slug: str, facts: Facts, *, at: datetime) -> Tenant:
+    """Make a tenant; commits.
+
+    Raises:
+        Forbidden: the actor is no MSP admin.
+        Invalid: the slug is taken or unusable, or the zone is unknown.
+    """
+    gate.require_msp_admin(actor)
+    _check(facts)
+    if not is_slug(slug):
+        raise Invalid({"slug": "Use a-z, 0-9 and - only, 40 at most, such as acme-bakery."})
+    if db.session.scalar(select(Tenant.id).where(Tenant.slug == slug)):
+        raise Invalid({"slug": "This short name is taken."})
+    tenant = Tenant(slug=slug, created_at=at, **_columns(facts))
+    db.session.add(tenant)
+    db.session.flush()
+    audit.record(
+        actor, "tenant.added", tenant=tenant,
+        resource=f"tenant:{tenant.id}", details={"slug": slug, **_columns(facts)},
+    )  # fmt: skip
+    db.session.commit()
+    return tenant
+
+
+def edit(access: Access, facts: Facts) -> Tenant:
+    """Change what is said about a tenant; commits.
+
+    Raises:
+        Invalid: the zone is unknown.
+    """
+    access.require(Permission.ADMINISTER)
+    _check(facts)
+    tenant, after = access.tenant, _columns(facts)
+    before = {name: getattr(tenant, name) for name in after}
+    changed = {name: after[name] for name in after if after[name] != before[name]}
+    if changed:
+        for name, value in changed.items():
+            setattr(tenant, name, value)
+        old = {name: before[name] for name in changed}
+        _record(access, "tenant.changed", {"before": old, "after": changed})
+    db.session.commit()
+    return tenant
+
+
+def grant_root(access: Access, path: str, *, may_overlap: bool = False) -> str:
+    """Let this tenant's sources and restores use a folder of this machine; commits.
+
+    Looks at the text only: whether the folder exists is for the command line and the source
+    check to see. A folder that lies inside a granted one adds nothing.
+
+    Args:
+        may_overlap: accept a folder that another tenant has been granted, too.
+
+    Returns:
+        The path as stored.
+
+    Raises:
+        Invalid: relative, the whole machine, above, inside or equal to our own data, or
+            another tenant's.
+    """
+    access.require(Permission.ADMINISTER)
+    root = _usable_root(access.tenant, path)
+    others = overlapping_tenants(access, root)
+    if others and not may_overlap:
+        raise Invalid({"root": f"{others[0].name} has been granted this folder, or one in it."})
+    if root not in access.tenant.granted_roots:
+        access.tenant.granted_roots = sorted({*access.tenant.granted_roots, root})
+        _record(access, "root.granted", {"root": root, "also": [t.slug for t in others]})
+    db.session.commit()
+    return root
+
+
+def revoke_root(access: Access, root: str) -> None:
+    """Take a granted folder back; commits. Sources below it can no longer be read or written."""
+    access.require(Permission.ADMINISTER)
+    if root in access.tenant.granted_roots:
+        access.tenant.granted_roots = [r for r in access.tenant.granted_roots if r != root]
+        _record(access, "root.revoked", {"root": root})
+    db.session.commit()
+
+
+def overlapping_tenants(access: Access, root: str) -> list[Tenant]:
+    """Other tenants that were granted *root*, a part of it, or a folder around it."""
+    access.require(Permission.ADMINISTER)
+    others = db.session.scalars(
+        select(Tenant).where(Tenant.id != access.tenant.id, Tenant.status != TenantStatus.GONE)
+    )
+    return [t for t in others if any(roots.overlaps(root, theirs) for theirs in t.granted_roots)]
+
+
+def move_to(access: Access, status: TenantStatus) -> Tenant:
+    """Suspend, activate or let leave; commits.
+
+    Raises:
+        Conflict: there is no such step from the present state.
+    """
+    access.require(Permission.ADMINISTER)
+    tenant = access.tenant
+    if status not in _STEPS[tenant.status]:
+        raise Conflict(f"{tenant.name} is {tenant.status}; it cannot become {status}.")
+    tenant.status = status
+    _record(access, f"tenant.{status}", {})
+    db.session.commit()
+    return tenant
+
+
+def _usable_root(tenant: Tenant, path: str) -> str:
+    try:
+        root = roots.normalise(path)
+    except ValueError as problem:
+        raise Invalid({"root": str(problem)}) from None
+    settings = installation.settings()
+    if tenant.is_demo and roots.is_within(root, str(settings.demo_site)):
+        return root
+    if any(roots.overlaps(root, str(own)) for own in settings.own_data):
+        raise Invalid({"root": "Lastgood keeps its own data and keys there, or around there."})
+    return root
+
+
+def _check(facts: Facts) -> None:
+    problems = {}
+    if not facts.name.strip():
+        problems["name"] = "A customer needs a name."
+    if not is_zone(facts.timezone):
+        problems["timezone"] = f"{facts.timezone or 'Nothing'} is not a time zone we know."
+    if facts.recovery_point_minutes < 1:
+        problems["recovery_point_minutes"] = "At least one minute."
+    if problems:
+        raise Invalid(problems)
+
+
+def _columns(facts: Facts) -> dict[str, object]:
+    return {
+        "name": facts.name.strip(),
+        "timezone": facts.timezone,
+        "environment_label": facts.environment_label,
+        "recovery_point_minutes": facts.recovery_point_minutes,
+        "needs_two_people": [str(act) for act in facts.needs_two_people],
+    }
+
+
+def _record(access: Access, action: str, details: Json) -> None:
+    audit.record(
+        access.actor, action, tenant=access.tenant,
+        resource=f"tenant:{access.tenant.id}", details=details,
+    )  # fmt: skip
