@@ -76,10 +76,12 @@ def prints_data(function: Callable[..., Any]) -> Callable[..., Any]:
 def acts(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--as EMAIL`` and hand the command its ``actor``. Goes below ``in_app``."""
 
-    @click.option("--as", "email", metavar="EMAIL", help="Act as this person, with their rights.")
+    @click.option(
+        "--as", "as_email", metavar="EMAIL", help="Act as this person, with their rights."
+    )
     @wraps(function)
-    def acting(*arguments: Any, email: str | None, **options: Any) -> Any:
-        return function(*arguments, actor=actor_for(email), **options)
+    def acting(*arguments: Any, as_email: str | None, **options: Any) -> Any:
+        return function(*arguments, actor=actor_for(as_email), **options)
 
     return acting
 

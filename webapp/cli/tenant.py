@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,7 +33,9 @@ def tenant() -> None:
 @click.argument("slug")
 @click.option("--name", required=True, help="As people call it.")
 @click.option("--timezone", default="UTC", show_default=True, help="An IANA zone.")
-@click.option("--environment", default="production", show_default=True, help="A label.")
+@click.option(
+    "--environment", "environment_label", default="production", show_default=True, help="A label."
+)
 @click.option(
     "--grant-root", "roots", multiple=True, type=_FOLDER, metavar="DIR",
     help="A folder of this machine that the customer's sources may use. Repeat for more.",
@@ -40,21 +43,13 @@ def tenant() -> None:
 @in_app
 @acts
 @prints_data
-def add(
-    slug: str,
-    name: str,
-    timezone: str,
-    environment: str,
-    roots: tuple[Path, ...],
-    actor: Actor,
-    console: Console,
-) -> None:
+def add(slug: str, *, actor: Actor, console: Console, **typed: Any) -> None:
     """Add the customer SLUG.
 
     Example: lastgood tenant add acme --name "Acme Bakery" --timezone Europe/Berlin
     """
-    facts = tenants.Facts(name=name, timezone=timezone, environment_label=environment)
-    made = tenants.add(actor, slug, facts, at=clock.now())
+    roots = typed.pop("roots")
+    made = tenants.add(actor, slug, tenants.Facts(**typed), at=clock.now())
     access = gate.enter_tenant(actor, made, Permission.ADMINISTER)
     for root in roots:
         _grant(access, root)
