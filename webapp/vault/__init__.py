@@ -1,0 +1,53 @@
+"""The engine: a content-addressed, deduplicating, encrypted store. Could be lifted out."""
+
+from __future__ import annotations
+
+from webapp.vault.errors import (
+    BadSource,
+    Damaged,
+    NewerFormat,
+    NotAVault,
+    ObjectExists,
+    ObjectMissing,
+    SnapshotMissing,
+    SnapshotRevoked,
+    StorageDenied,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+    VaultError,
+    VaultExists,
+    WrongKey,
+)
+from webapp.vault.keys import ConsoleKey, Passphrase, Wrapping
+from webapp.vault.snapshots import Snapshot
+from webapp.vault.storage.base import Storage
+from webapp.vault.storage.local import LocalStorage
+from webapp.vault.vault import Vault
+from webapp.vault.writer import BackupResult
+
+__all__ = [
+    "BackupResult",
+    "BadSource",
+    "ConsoleKey",
+    "Damaged",
+    "LocalStorage",
+    "NewerFormat",
+    "NotAVault",
+    "ObjectExists",
+    "ObjectMissing",
+    "Passphrase",
+    "Snapshot",
+    "SnapshotMissing",
+    "SnapshotRevoked",
+    "Storage",
+    "StorageDenied",
+    "StorageError",
+    "StorageFull",
+    "StorageUnavailable",
+    "Vault",
+    "VaultError",
+    "VaultExists",
+    "Wrapping",
+    "WrongKey",
+]

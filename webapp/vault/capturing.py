@@ -1,0 +1,213 @@
+"""Turns an entry of a source into its row: what did not change is taken over, the rest is read."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from webapp.items import Entry, EntryKind, EntrySource, Report, key_of
+from webapp.vault import files, rows
+from webapp.vault.chunk_store import ChunkStore
+from webapp.vault.chunking import MEDIA, WINDOW_BYTES, Profile, profile_of
+from webapp.vault.ids import REF, split_ref
+from webapp.vault.matching import Match
+from webapp.vault.progress import Progress
+from webapp.vault.reader import ChunkReader
+
+_TRIES = 3
+_MOST_REFS = 4096  # more than this, and the references go into chunks of their own
+_MOST_LINKS = 100_000
+_REASONS = {
+    errno.EACCES: ("not_allowed", "The backup user may not read it."),
+    errno.EPERM: ("not_allowed", "The backup user may not read it."),
+    errno.ENOSPC: ("disk_full", "There was no space left to prepare it."),
+    errno.EBUSY: ("locked", "Another program holds a lock on it."),
+    errno.ETXTBSY: ("locked", "Another program holds a lock on it."),
+}
+_TORN = "It changed each time it was read; the copy that was kept may be torn."
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
+
+
+@dataclass(kw_only=True)
+class Capture:
+    """Makes rows, one after another.
+
+    Args:
+        time_ns: the host's clock, to tell which files are too young to be trusted next time.
+    """
+
+    source: EntrySource
+    report: Report
+    store: ChunkStore
+    chunks: ChunkReader
+    progress: Progress
+    match: Match
+    time_ns: Callable[[], int]
+    _links: dict[bytes, bytes] = field(default_factory=dict)
+    _left_out: set[bytes] = field(default_factory=set)
+    _window: bytearray = field(default_factory=bytearray)
+
+    def row(self, entry: Entry, old: bytes | None) -> bytes | None:
+        """The row of *entry*; None if it had to be left out, which has then been reported.
+
+        Args:
+            old: the parent's row of the same path.
+        """
+        if entry.kind is EntryKind.FILE:
+            return self._file(entry, old)
+        if entry.kind is EntryKind.FOLDER:
+            self.progress.tally.folders += 1
+        else:
+            self.progress.tally.others += 1
+        return rows.make_row(rows.pack_facts(entry), b"")
+
+    def _file(self, entry: Entry, old: bytes | None) -> bytes | None:
+        if entry.hardlink and entry.hardlink in self._left_out:
+            entry = replace(entry, hardlink=b"")  # its other name is not in this snapshot
+        facts = rows.pack_facts(entry)
+        old_facts, old_content = rows.split_row(old) if old is not None else (b"", b"")
+        content = self._links.get(entry.hardlink) if entry.hardlink else None
+        if content is None and self._is_unchanged(facts, old_facts, old_content):
+            content = old_content
+        if content is None:
+            read = self._read(entry)
+            if read is None:
+                self._left_out.add(entry.path)
+                return None
+            content, facts = read
+        self._count(entry, facts == old_facts, content[:32] == old_content[:32], old)
+        self._remember(entry.path, content)
+        return rows.make_row(facts, content)
+
+    def _is_unchanged(self, facts: bytes, old_facts: bytes, old_content: bytes) -> bool:
+        return (
+            bool(old_content)
+            and not rows.is_unsure(old_content)
+            and self.match.same(facts, old_facts)
+            and self._is_stored(old_content)
+        )
+
+    def _is_stored(self, content: bytes) -> bool:
+        """Whether every chunk is there still; what is not is read from the source again."""
+        found = rows.unpack_content(content)
+        has = self.store.has
+        if not all(has(ref[:32]) for ref in found.refs):
+            return False
+        if not found.flags & rows.LISTED:
+            return True
+        refs = self.chunks.refs((rows.LIST_MARK, *found.refs))
+        return all(has(ref[:32]) for ref in refs)
+
+    def _read(self, entry: Entry) -> tuple[bytes, bytes] | None:
+        """Content part and facts, both as found while reading; None if it cannot be read."""
+        try:
+            read, young = self._read_until_stable(entry)
+        except OSError as error:
+            self._leave_out(entry, error)
+            return None
+        if not read.is_stable:
+            self._fail(entry, "changed_while_read", _TORN)
+        seen = self._as_seen(entry, read)
+        replaced = read.before is not None and _is_other(entry, read)
+        is_copy = entry.path.startswith(b"db/")  # read from a copy made for the purpose
+        unsure = not read.is_stable or ((young or replaced) and not is_copy)
+        flags, refs = self._shorten(read.refs)
+        flags |= rows.UNSURE if unsure else 0
+        content = rows.Content(read.digest, flags, read.holes, refs).pack()
+        return content, rows.pack_facts(seen)
+
+    def _read_until_stable(self, entry: Entry) -> tuple[files.Read, bool]:
+        for _ in range(_TRIES):
+            started = self.time_ns()
+            read = self._read_once(entry, profile_of(entry.path))
+            if read.is_stable:
+                break
+        newest = max(entry.mtime_ns, entry.ctime_ns)
+        if read.before is not None:
+            newest = max(newest, read.before.st_mtime_ns, read.before.st_ctime_ns)
+        return read, files.is_young(newest, started)
+
+    def _read_once(self, entry: Entry, profile: Profile) -> files.Read:
+        if not self._window and entry.size >= min(profile.smallest, MEDIA.smallest):
+            self._window = bytearray(WINDOW_BYTES)
+        file = self.source.open(entry)
+        try:
+            return files.read(
+                file,
+                profile,
+                store=self.store.data,
+                on_bytes=self.progress.read,
+                window=self._window or bytearray(WINDOW_BYTES),
+            )
+        finally:
+            file.close()
+
+    def _as_seen(self, entry: Entry, read: files.Read) -> Entry:
+        """The entry with size and times as they were when it was read, if it is the same file."""
+        if read.before is None or read.before.st_ino != entry.inode:
+            return entry if entry.size == read.size else replace(entry, size=read.size)
+        mtime_ns, ctime_ns = read.before.st_mtime_ns, read.before.st_ctime_ns
+        if (entry.size, entry.mtime_ns, entry.ctime_ns) == (read.size, mtime_ns, ctime_ns):
+            return entry
+        return replace(entry, size=read.size, mtime_ns=mtime_ns, ctime_ns=ctime_ns)
+
+    def _shorten(self, refs: tuple[bytes, ...]) -> tuple[int, tuple[bytes, ...]]:
+        if len(refs) <= _MOST_REFS:
+            return 0, refs
+        lists = _cut_lists(refs)
+        return rows.LISTED, tuple(self.store.manifest(part) for part in lists)
+
+    def _leave_out(self, entry: Entry, error: OSError) -> None:
+        if error.errno in _GONE:
+            self.progress.tally.skipped += 1
+            self.report.skipped(
+                key_of(entry.path), "vanished", "It was listed, and gone when it was to be read."
+            )
+            return
+        code, message = _REASONS.get(
+            error.errno or 0, ("read_error", f"It could not be read: {error.strerror or error}.")
+        )
+        self._fail(entry, code, message)
+
+    def _fail(self, entry: Entry, code: str, message: str) -> None:
+        self.progress.tally.failed += 1
+        self.report.failed(key_of(entry.path), code, message)
+
+    def _count(self, entry: Entry, same_facts: bool, same_digest: bool, old: bytes | None) -> None:
+        tally = self.progress.tally
+        tally.files += 1
+        if not entry.hardlink:
+            tally.logical_bytes += entry.size
+        if old is None:
+            tally.new += 1
+        elif same_facts and same_digest:
+            tally.unchanged += 1
+        else:
+            tally.changed += 1
+
+    def _remember(self, path: bytes, content: bytes) -> None:
+        """For hard links that follow. The oldest go; a link to one of those is read again."""
+        if len(self._links) >= _MOST_LINKS:
+            del self._links[next(iter(self._links))]
+        self._links[path] = content
+
+
+def _is_other(entry: Entry, read: files.Read) -> bool:
+    """Whether what was opened is not the file that was listed, but put in its place or a copy."""
+    return read.before is not None and bool(entry.inode) and read.before.st_ino != entry.inode
+
+
+def _cut_lists(refs: tuple[bytes, ...]) -> list[bytes]:
+    """Join references into lists, cut where a reference itself says so, so that lists dedupe."""
+    lists, current = [], []
+    for ref in refs:
+        current.append(ref)
+        identity, _ = split_ref(ref)
+        if (len(current) >= 512 and identity[0] < 1) or len(current) >= _MOST_REFS:
+            lists.append(b"".join(current))
+            current = []
+    if current:
+        lists.append(b"".join(current))
+    assert sum(map(len, lists)) == REF.size * len(refs)
+    return lists

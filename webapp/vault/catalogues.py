@@ -1,0 +1,81 @@
+"""Index objects: the catalogues of many packs in one sealed object. Hints, to spare reading every
+pack's trailer; what they lack is read from the trailers, and what is wrong with them is no loss.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+
+from webapp.vault import boxes
+from webapp.vault.derivation import KeyRing
+from webapp.vault.errors import Damaged
+from webapp.vault.packs import PackInfo
+from webapp.vault.storage.base import Storage
+
+FOLDER = "index/"
+KIND = b"I"
+CONDEMNED, CONDEMNED_KIND = "condemned/", b"C"
+REVOKED = "revoked/"
+_PACK = struct.Struct("<32s32sc3xII")
+_COUNT = struct.Struct("<I")
+
+
+def pack_infos(infos: Iterable[PackInfo]) -> bytes:
+    """Their number (4), then for each ``name (32) | salt (32) | kind (1) | zeros (3) | size (4) |
+    length of the catalogue (4) | catalogue``."""
+    packed = []
+    for info in infos:
+        head = _PACK.pack(
+            bytes.fromhex(info.name), info.salt, info.kind, info.size_bytes, len(info.catalogue)
+        )
+        packed += [head, info.catalogue]
+    return _COUNT.pack(len(packed) // 2) + b"".join(packed)
+
+
+def unpack_infos(data: bytes, *, where: str) -> Iterator[PackInfo]:
+    try:
+        (count,) = _COUNT.unpack_from(data)
+        at = _COUNT.size
+        for _ in range(count):
+            name, salt, kind, size_bytes, length = _PACK.unpack_from(data, at)
+            at += _PACK.size
+            catalogue = data[at : at + length]
+            at += length
+            yield PackInfo(
+                name=name.hex(), salt=salt, kind=kind, size_bytes=size_bytes, catalogue=catalogue
+            )
+    except struct.error:
+        raise Damaged(where, "its list of packs is malformed") from None
+    if at != len(data):
+        raise Damaged(where, "its list of packs does not add up")
+
+
+def write(
+    storage: Storage, ring: KeyRing, infos: list[PackInfo], *, identity: bytes, salt: bytes
+) -> tuple[str, int]:
+    """Store an index object; return its name and its length."""
+    name = FOLDER + identity.hex()
+    data = boxes.seal(ring, KIND, name, parts=(pack_infos(infos),), salt=salt)
+    storage.put(name, data)
+    return name, len(data)
+
+
+def read(storage: Storage, ring: KeyRing, name: str) -> list[PackInfo]:
+    parts = boxes.unseal(ring, KIND, name, storage.get(name))
+    return list(unpack_infos(parts[0], where=name))
+
+
+def condemned(storage: Storage, ring: KeyRing) -> set[str]:
+    """Names of the packs that a prune has condemned.
+
+    Raises:
+        Damaged: a list cannot be read; then nobody knows, and a writer must not go on.
+    """
+    found: set[str] = set()
+    for item in list(storage.list(CONDEMNED)):
+        body = b"".join(boxes.unseal(ring, CONDEMNED_KIND, item.name, storage.get(item.name)))
+        if len(body) % 32:
+            raise Damaged(item.name, "its list of packs is malformed")
+        found |= {body[at : at + 32].hex() for at in range(0, len(body), 32)}
+    return found

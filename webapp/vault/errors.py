@@ -1,0 +1,122 @@
+"""Errors of the vault. Each has a ``code``: a stable word that is safe to show and to store.
+
+VaultError
+├── StorageError          the place where objects lie failed
+│   ├── ObjectMissing
+│   ├── ObjectExists
+│   ├── StorageDenied
+│   ├── StorageUnavailable
+│   └── StorageFull
+├── WrongKey              the passphrase or the console's key opens no key slot
+├── Damaged               stored bytes are not what was written; names the object
+├── NotAVault
+├── VaultExists
+├── NewerFormat           written by a later release
+├── SnapshotMissing
+├── SnapshotRevoked       this writer was declared dead while it wrote
+└── BadSource             a source broke the rules of ``EntrySource``
+"""
+
+from __future__ import annotations
+
+
+class VaultError(Exception):
+    """Base of all errors that the engine raises on purpose."""
+
+    code = "vault_error"
+
+
+class StorageError(VaultError):
+    """The storage failed in a way that no other class names."""
+
+    code = "storage_error"
+    retryable = False
+
+
+class ObjectMissing(StorageError):
+    """No object has this name."""
+
+    code = "object_missing"
+
+
+class ObjectExists(StorageError):
+    """The name is taken. What lies there was not touched."""
+
+    code = "object_exists"
+
+
+class StorageDenied(StorageError):
+    """The vault's place may not be read or written."""
+
+    code = "storage_denied"
+
+
+class StorageUnavailable(StorageError):
+    """The vault's place does not answer. Another try may succeed."""
+
+    code = "storage_unavailable"
+    retryable = True
+
+
+class StorageFull(StorageError):
+    """There is no space left where the vault lies."""
+
+    code = "storage_full"
+
+
+class WrongKey(VaultError):
+    """No key slot of this vault opens with what was given."""
+
+    code = "wrong_key"
+
+
+class Damaged(VaultError):
+    """Stored bytes are not what was written.
+
+    Attributes:
+        object_name: the object in the storage, such as ``packs/3f…``.
+        problem: what is wrong with it, in words.
+    """
+
+    code = "damaged"
+
+    def __init__(self, object_name: str, problem: str) -> None:
+        super().__init__(f"{object_name}: {problem}")
+        self.object_name = object_name
+        self.problem = problem
+
+
+class NotAVault(VaultError):
+    """There is no vault here."""
+
+    code = "not_a_vault"
+
+
+class VaultExists(VaultError):
+    """There is a vault here already."""
+
+    code = "vault_exists"
+
+
+class NewerFormat(VaultError):
+    """A later release wrote this vault, and this one does not know all it needs to."""
+
+    code = "newer_format"
+
+
+class SnapshotMissing(VaultError):
+    """The vault holds no such snapshot."""
+
+    code = "snapshot_missing"
+
+
+class SnapshotRevoked(VaultError):
+    """This writer was taken for dead and its snapshot revoked. Run the backup again."""
+
+    code = "snapshot_revoked"
+
+
+class BadSource(VaultError):
+    """A source yields entries out of order, twice, or with a path that leaves the snapshot."""
+
+    code = "bad_source"

@@ -1,0 +1,66 @@
+"""Frames: the encoding of what is sealed. Codec 0 is plain, codec 1 is one zstd frame."""
+
+from __future__ import annotations
+
+import threading
+
+import zstandard
+
+from webapp.vault.errors import Damaged
+from webapp.vault.sealing import RAW, ZSTD, Head
+
+LEVEL = 3
+_PROBE_BYTES = 16_384
+_WORTH_IT = 0.97
+_local = threading.local()
+
+
+def encode(raw: bytes, *, level: int = LEVEL) -> tuple[int, bytes]:
+    """Return codec and frame; what does not get smaller stays plain."""
+    if len(raw) >= 16 * _PROBE_BYTES and _looks_random(raw):
+        return RAW, raw
+    frame = _compressor(level).compress(raw)
+    return (ZSTD, frame) if len(frame) < len(raw) else (RAW, raw)
+
+
+def decode(head: Head, frame: bytes, *, where: str) -> bytes:
+    """Undo ``encode``; never yields more than the sealed head says.
+
+    Raises:
+        Damaged: the frame is authentic, and still not what its head says.
+    """
+    if head.codec == ZSTD:
+        try:
+            raw = _decompressor().decompress(frame, max_output_size=head.raw_length)
+        except zstandard.ZstdError:
+            raise Damaged(where, "it cannot be decompressed") from None
+    elif head.codec == RAW:
+        raw = frame
+    else:
+        raise Damaged(where, f"codec {head.codec} is unknown")
+    if len(raw) != head.raw_length:
+        raise Damaged(where, "its length differs from what its head says")
+    return raw
+
+
+def _looks_random(raw: bytes) -> bool:
+    """Try three samples: compressing what does not compress costs most of a backup's time."""
+    compressor = _compressor(1)
+    places = (0, len(raw) // 2, len(raw) - _PROBE_BYTES)
+    size = sum(len(compressor.compress(raw[at : at + _PROBE_BYTES])) for at in places)
+    return size > _WORTH_IT * _PROBE_BYTES * len(places)
+
+
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    """One for each thread and level: they are not safe to share."""
+    found: dict[int, zstandard.ZstdCompressor] = _local.__dict__.setdefault("compressors", {})
+    if level not in found:
+        found[level] = zstandard.ZstdCompressor(level=level)
+    return found[level]
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    if not hasattr(_local, "decompressor"):
+        _local.decompressor = zstandard.ZstdDecompressor()
+    found: zstandard.ZstdDecompressor = _local.decompressor
+    return found

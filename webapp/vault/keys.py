@@ -1,0 +1,184 @@
+"""The master key of a vault, and the slots that hold it wrapped.
+
+Each slot is a document at ``keys/ID`` and again at ``keys-copy/ID``. What wraps the key is a
+passphrase, through Argon2id, or a key that the console keeps.
+"""
+
+from __future__ import annotations
+
+import hmac
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from argon2.low_level import Type, hash_secret_raw
+from blake3 import blake3
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from webapp.vault import documents
+from webapp.vault.derivation import KEY_BYTES, derive
+from webapp.vault.errors import Damaged, WrongKey
+from webapp.vault.storage.base import Storage
+
+_MEMORY_LIMIT_KIB = 4 << 20
+_ROUNDS_LIMIT = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one guess of a passphrase costs: Argon2id's parameters."""
+
+    rounds: int = 3
+    memory_kib: int = 65_536
+    lanes: int = 4
+
+
+class Wrapping(Protocol):
+    """A way to wrap the master key."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def facts(self) -> documents.Document:
+        """What a slot must tell in clear to be opened again."""
+
+    def wrapping_key(self, slot: documents.Document) -> bytes | None:
+        """The 32 bytes that open *slot*; None if it is not for this wrapping."""
+
+
+@dataclass(frozen=True)
+class Passphrase:
+    """A passphrase, as typed; its Unicode form does not matter (NFC)."""
+
+    text: str = field(repr=False)
+    cost: Cost = field(default=Cost(), kw_only=True)
+    kind = "passphrase"
+
+    def facts(self) -> documents.Document:
+        cost = self.cost
+        return {"rounds": cost.rounds, "memory_kib": cost.memory_kib, "lanes": cost.lanes}
+
+    def wrapping_key(self, slot: documents.Document) -> bytes | None:
+        rounds, memory, lanes = slot["rounds"], slot["memory_kib"], slot["lanes"]
+        if not (
+            0 < rounds <= _ROUNDS_LIMIT and 0 < memory <= _MEMORY_LIMIT_KIB and 0 < lanes < 256
+        ):
+            raise Damaged("keys/" + slot["id"], "its cost is out of bounds")
+        stretched = hash_secret_raw(
+            unicodedata.normalize("NFC", self.text).encode(),
+            bytes.fromhex(slot["salt"]),
+            time_cost=rounds,
+            memory_cost=memory,
+            parallelism=lanes,
+            hash_len=KEY_BYTES,
+            type=Type.ID,
+        )
+        return derive(stretched, "wrapping by passphrase")
+
+
+@dataclass(frozen=True)
+class ConsoleKey:
+    """A key that the console keeps for this vault: 32 bytes, under a name that is no secret."""
+
+    key_id: str
+    key: bytes = field(repr=False)
+    kind = "console"
+
+    def facts(self) -> documents.Document:
+        return {"key_id": self.key_id}
+
+    def wrapping_key(self, slot: documents.Document) -> bytes | None:
+        if slot["key_id"] != self.key_id:
+            return None
+        if len(self.key) != KEY_BYTES:
+            raise WrongKey("The console's key is not 32 bytes long.")
+        return derive(self.key + bytes.fromhex(slot["salt"]), "wrapping by console")
+
+
+def add_slot(
+    storage: Storage,
+    master: bytes,
+    *,
+    vault_id: bytes,
+    wrap: Wrapping,
+    random_bytes: Callable[[int], bytes],
+) -> str:
+    """Wrap *master* once more; return the new slot's id."""
+    slot: documents.Document = {
+        "what": "lastgood key",
+        "format": 1,
+        "id": random_bytes(16).hex(),
+        "vault_id": vault_id.hex(),
+        "kind": wrap.kind,
+        "salt": random_bytes(32).hex(),
+        **wrap.facts(),
+    }
+    key = wrap.wrapping_key(slot)
+    assert key is not None
+    slot["check"] = _check(key)
+    slot["box"] = _cipher(key).encrypt(bytes(12), master, _bound(slot)).hex()
+    data = documents.encode(slot)
+    for name in _names(slot["id"]):
+        storage.put(name, data)
+    return str(slot["id"])
+
+
+def unlock(storage: Storage, vault_id: bytes, wrap: Wrapping) -> bytes:
+    """The master key.
+
+    Raises:
+        WrongKey: there are sound slots, and none opens with *wrap*.
+        Damaged: no slot is sound, or the one that *wrap* fits is not.
+    """
+    problem: Damaged | None = None
+    for slot_id in slot_ids(storage):
+        try:
+            slot = documents.read_either(storage, _names(slot_id))
+            master = _open(slot, vault_id, wrap)
+        except Damaged as error:
+            problem = error
+            continue
+        if master is not None:
+            return master
+    raise problem or WrongKey("This passphrase or key does not open the vault.")
+
+
+def slot_ids(storage: Storage) -> Iterator[str]:
+    """Ids of all key slots, of which at least one copy is there."""
+    found = {item.name.partition("/")[2] for item in storage.list("keys/")}
+    found |= {item.name.partition("/")[2] for item in storage.list("keys-copy/")}
+    yield from sorted(found)
+
+
+def _open(slot: documents.Document, vault_id: bytes, wrap: Wrapping) -> bytes | None:
+    """None if *slot* is another vault's, of another kind, or for another key."""
+    try:
+        if slot["vault_id"] != vault_id.hex() or slot["kind"] != wrap.kind:
+            return None
+        key = wrap.wrapping_key(slot)
+        if key is None or not hmac.compare_digest(_check(key), slot["check"]):
+            return None
+        return _cipher(key).decrypt(bytes(12), bytes.fromhex(slot["box"]), _bound(slot))
+    except InvalidTag:
+        raise Damaged("keys/" + slot["id"], "it fails authentication") from None
+    except (KeyError, TypeError, ValueError):
+        raise Damaged(f"keys/{slot.get('id')}", "a field is missing or malformed") from None
+
+
+def _check(key: bytes) -> str:
+    """Tells a wrong key from a damaged slot; GCM alone would not commit to its key."""
+    return blake3(b"check", key=key).hexdigest()
+
+
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(blake3(b"box", key=key).digest())
+
+
+def _bound(slot: documents.Document) -> bytes:
+    return documents.canonical({key: value for key, value in slot.items() if key != "box"})
+
+
+def _names(slot_id: str) -> tuple[str, str]:
+    return f"keys/{slot_id}", f"keys-copy/{slot_id}"

@@ -1,0 +1,233 @@
+"""The way from chunks to stored packs: two threads compress and seal, one stores.
+
+Queues are bounded in bytes, so that memory is. The first error of any thread stops all of them and
+comes out of the caller's next call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from webapp.vault import frames
+from webapp.vault.derivation import KeyRing
+from webapp.vault.errors import Damaged
+from webapp.vault.packs import FULL_BYTES, PackDraft, PackInfo, build_segment
+from webapp.vault.sealing import Head
+
+T = TypeVar("T")
+_TICK_SECONDS = 0.1
+_SEGMENT_QUEUE_BYTES = 16 << 20
+_PACK_QUEUE_BYTES = FULL_BYTES
+
+
+class Stopped(Exception):
+    """The pipeline was stopped; the reason is in ``Pipeline.error``."""
+
+
+class ByteQueue(Generic[T]):
+    """A queue between threads, bounded by the bytes in it; one item always fits."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._items: deque[tuple[T, int]] = deque()
+        self._bytes = 0
+        self._ended = self._stopped = False
+        self._changed = threading.Condition()
+
+    def put(self, item: T, size_bytes: int, waiting: Callable[[], None] | None = None) -> None:
+        """Add *item*; while there is no room, call *waiting* now and then."""
+        while True:
+            with self._changed:
+                if self._stopped:
+                    raise Stopped
+                if not self._bytes or self._bytes + size_bytes <= self._limit:
+                    self._items.append((item, size_bytes))
+                    self._bytes += size_bytes
+                    self._changed.notify()
+                    return
+                self._changed.wait(_TICK_SECONDS)
+            if waiting is not None:
+                waiting()
+
+    def get(self) -> T | None:
+        """The next item; None when there will be none."""
+        with self._changed:
+            while not self._items:
+                if self._stopped:
+                    raise Stopped
+                if self._ended:
+                    return None
+                self._changed.wait()
+            item, size_bytes = self._items.popleft()
+            self._bytes -= size_bytes
+            self._changed.notify_all()
+            return item
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._items.clear()
+            self._changed.notify_all()
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Chunks that will be compressed and sealed together."""
+
+    kind: bytes
+    ids: Sequence[bytes]
+    chunks: Sequence[bytes]
+    size_bytes: int
+
+
+class Pipeline:
+    """Seals segments into packs and stores them.
+
+    Args:
+        store: takes a finished pack, in the one storing thread, and makes it durable.
+        salts: gives 32 random bytes for each pack.
+        verify: open each sealed segment again, against faults of memory.
+    """
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        store: Callable[[PackInfo, bytes], None],
+        *,
+        salts: Callable[[], bytes],
+        verify: bool = True,
+        threads: int = 2,
+    ) -> None:
+        self.error: BaseException | None = None
+        self._ring = ring
+        self._store = store
+        self._salts = salts
+        self._verify = verify
+        self._lock = threading.Lock()
+        self._drafts: dict[bytes, PackDraft] = {}
+        self._segments: ByteQueue[Segment] = ByteQueue(_SEGMENT_QUEUE_BYTES)
+        self._packs: ByteQueue[PackDraft] = ByteQueue(_PACK_QUEUE_BYTES)
+        self._sealers = [
+            threading.Thread(target=self._run, args=(self._seal_all,), name=f"vault-seal-{n}")
+            for n in range(threads)
+        ]
+        self._storer = threading.Thread(
+            target=self._run, args=(self._store_all,), name="vault-store"
+        )
+        for thread in (*self._sealers, self._storer):
+            thread.daemon = True
+            thread.start()
+
+    def add(self, segment: Segment, waiting: Callable[[], None]) -> None:
+        """Hand over a segment; calls *waiting* while there is no room.
+
+        Raises:
+            whatever stopped the pipeline.
+        """
+        try:
+            self._segments.put(segment, segment.size_bytes, waiting)
+        except Stopped:
+            self._raise()
+
+    def finish(self, waiting: Callable[[], None]) -> None:
+        """Return when everything that was added is durable. No ``add`` after this."""
+        self._segments.end()
+        for thread in self._sealers:
+            self._join(thread, waiting)
+        if self.error is None:
+            self._close_drafts(waiting)
+        self._packs.end()
+        self._join(self._storer, waiting)
+        self._raise()
+
+    def abort(self) -> None:
+        """Stop all threads and wait for them; what is stored stays."""
+        self._segments.stop()
+        self._packs.stop()
+        for thread in (*self._sealers, self._storer):
+            thread.join()
+
+    def _raise(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def _join(self, thread: threading.Thread, waiting: Callable[[], None]) -> None:
+        while thread.is_alive():
+            thread.join(_TICK_SECONDS)
+            waiting()
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Stopped:
+            pass
+        except BaseException as error:  # it must come out where the caller waits
+            with self._lock:
+                self.error = self.error or error
+            self._segments.stop()
+            self._packs.stop()
+
+    def _seal_all(self) -> None:
+        while (segment := self._segments.get()) is not None:
+            self._seal(segment)
+
+    def _store_all(self) -> None:
+        while (draft := self._packs.get()) is not None:
+            info, data = draft.finish()
+            del draft
+            self._store(info, data)
+
+    def _seal(self, segment: Segment) -> None:
+        raw = build_segment(segment.chunks)
+        codec, frame = frames.encode(raw)
+        full: PackDraft | None = None
+        with self._lock:
+            draft = self._drafts.get(segment.kind)
+            if draft is None or not draft.has_room(len(frame)):
+                draft, full = self._replace(segment.kind, draft)
+            counter = draft.reserve(len(frame), len(raw), segment.ids)
+        if full is not None:
+            self._packs.put(full, full.used)
+        head = Head(codec, 0, len(raw), len(frame))
+        sealed = draft.key.seal(counter, head, frame)
+        if self._verify:
+            _check_again(draft, counter, sealed, raw)
+        with self._lock:
+            draft.parts[counter] = sealed
+            complete = draft.is_complete
+        if complete:
+            self._packs.put(draft, draft.used)
+
+    def _replace(self, kind: bytes, old: PackDraft | None) -> tuple[PackDraft, PackDraft | None]:
+        """Open a new draft; return it, and the old one if it is complete."""
+        self._drafts[kind] = draft = PackDraft(ring=self._ring, kind=kind, salt=self._salts())
+        if old is None:
+            return draft, None
+        old.closed = True
+        return draft, old if old.is_complete else None
+
+    def _close_drafts(self, waiting: Callable[[], None]) -> None:
+        for draft in self._drafts.values():
+            draft.closed = True
+            try:
+                self._packs.put(draft, draft.used, waiting)
+            except Stopped:
+                return
+
+
+def _check_again(draft: PackDraft, counter: int, sealed: tuple[bytes, bytes], raw: bytes) -> None:
+    """Raises ``Damaged`` if the sealed segment does not give back what went into it."""
+    where = "a segment not yet stored"
+    head = draft.key.open_head(counter, sealed[0], where=where)
+    frame = draft.key.open_body(counter, head, sealed[0][:32], body=sealed[1], where=where)
+    if frames.decode(head, frame, where=where) != raw:
+        raise Damaged(where, "it differs from the data; the memory of this machine may be faulty")

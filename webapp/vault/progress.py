@@ -1,0 +1,43 @@
+"""Counting what a backup does, and saying so often enough to be watched and to be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from webapp.items import Tally
+
+_FILES = 200
+_SECONDS = 0.2
+
+
+class Progress:
+    """A tally and the one who wants to know. ``tell`` may raise, which stops the backup."""
+
+    def __init__(self, tell: Callable[[Tally], None], monotonic: Callable[[], float]) -> None:
+        self.tally = Tally()
+        self._tell = tell
+        self._monotonic = monotonic
+        self._next = monotonic() + _SECONDS
+        self._since = 0
+
+    def step(self) -> None:
+        """One entry is done."""
+        self._since += 1
+        if self._since >= _FILES:
+            self.now()
+        elif not self._since & 15:
+            self.wait()
+
+    def wait(self) -> None:
+        """Some time went by."""
+        if self._monotonic() >= self._next:
+            self.now()
+
+    def read(self, size_bytes: int) -> None:
+        self.tally.read_bytes += size_bytes
+        self.wait()
+
+    def now(self) -> None:
+        self._since = 0
+        self._next = self._monotonic() + _SECONDS
+        self._tell(self.tally)

@@ -1,0 +1,173 @@
+"""Rows: entries as bytes. Equal facts give equal bytes, so that what did not change is told by
+comparing bytes, and is kept without ever becoming an object.
+
+A row is ``length of facts (4) | facts | content``; the content part is empty for all but files.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from webapp.items import Entry, EntryKind, StoredEntry
+from webapp.vault.errors import Damaged
+from webapp.vault.ids import REF
+
+_LENGTH = struct.Struct("<I")
+_FACTS = struct.Struct("<BxHIIQqIqIQQIHHIII")
+_XATTR = struct.Struct("<HI")
+_CONTENT = struct.Struct("<32sBxxxII")
+_HOLE = struct.Struct("<QQ")
+_SECOND = 1_000_000_000
+FACTS_BYTES = _FACTS.size
+UNSURE, LISTED = 1, 2  # flags of the content part
+LIST_MARK = b"list"  # first of StoredEntry.chunks if the others lead to lists of references
+
+_KINDS = {
+    EntryKind.FILE: 1,
+    EntryKind.FOLDER: 2,
+    EntryKind.SYMLINK: 3,
+    EntryKind.FIFO: 4,
+    EntryKind.CHARACTER: 5,
+    EntryKind.BLOCK: 6,
+}
+_KIND_OF = {number: kind for kind, number in _KINDS.items()}
+
+
+class Content(NamedTuple):
+    """A file's content part.
+
+    Attributes:
+        refs: references to its chunks; with ``LISTED``, to chunks that hold more references.
+    """
+
+    digest: bytes
+    flags: int
+    holes: Sequence[tuple[int, int]]
+    refs: Sequence[bytes]
+
+    def pack(self) -> bytes:
+        head = _CONTENT.pack(self.digest, self.flags, len(self.holes), len(self.refs))
+        holes = b"".join(_HOLE.pack(*hole) for hole in self.holes)
+        return head + holes + b"".join(self.refs)
+
+
+def pack_facts(entry: Entry) -> bytes:
+    """Everything about an entry but its content."""
+    path, hardlink, target = entry.path, entry.hardlink, entry.link_target
+    user = entry.user.encode("utf-8", "surrogateescape")
+    group = entry.group.encode("utf-8", "surrogateescape")
+    mtime_s, mtime_ns = divmod(entry.mtime_ns, _SECOND)
+    ctime_s, ctime_ns = divmod(entry.ctime_ns, _SECOND)
+    head = _FACTS.pack(
+        _KINDS[entry.kind], entry.mode, entry.uid, entry.gid, entry.size,
+        mtime_s, mtime_ns, ctime_s, ctime_ns, entry.inode, entry.device,
+        len(path), len(user), len(group), len(hardlink), len(target), len(entry.xattrs),
+    )  # fmt: skip
+    facts = head + path + user + group + hardlink + target
+    return facts + _pack_xattrs(entry.xattrs) if entry.xattrs else facts
+
+
+def make_row(facts: bytes, content: bytes) -> bytes:
+    return _LENGTH.pack(len(facts)) + facts + content
+
+
+def split_row(row: bytes) -> tuple[bytes, bytes]:
+    """Facts and content of a row."""
+    (length,) = _LENGTH.unpack_from(row)
+    return row[4 : 4 + length], row[4 + length :]
+
+
+def path_of(facts: bytes) -> bytes:
+    (length,) = _LENGTH.unpack_from(facts, _PATH_LENGTH_AT)
+    return facts[FACTS_BYTES : FACTS_BYTES + length]
+
+
+def row_path(row: bytes) -> bytes:
+    """The path of a row, without taking it apart."""
+    (length,) = _LENGTH.unpack_from(row, 4 + _PATH_LENGTH_AT)
+    return row[4 + FACTS_BYTES : 4 + FACTS_BYTES + length]
+
+
+def is_folder(row: bytes) -> bool:
+    return row[4] == _KINDS[EntryKind.FOLDER]
+
+
+def unpack_content(content: bytes) -> Content:
+    digest, flags, hole_count, ref_count = _CONTENT.unpack_from(content)
+    refs_at = _CONTENT.size + hole_count * _HOLE.size
+    holes = tuple(_HOLE.iter_unpack(content[_CONTENT.size : refs_at]))
+    size = REF.size
+    refs = tuple(content[at : at + size] for at in range(refs_at, refs_at + ref_count * size, size))
+    return Content(digest, flags, holes, refs)
+
+
+def is_unsure(content: bytes) -> bool:
+    return bool(content[32] & UNSURE)
+
+
+def unpack_row(row: bytes, *, where: str = "manifest") -> StoredEntry:
+    """The entry that a row stands for."""
+    try:
+        facts, content = split_row(row)
+        entry = _unpack_facts(facts)
+        if content:
+            _set_content(entry, unpack_content(content))
+    except (struct.error, KeyError, IndexError, UnicodeDecodeError):
+        raise Damaged(where, "a row is malformed") from None
+    return entry
+
+
+def _set_content(entry: StoredEntry, content: Content) -> None:
+    entry.digest = content.digest
+    entry.holes = tuple(content.holes)
+    entry.unsure = bool(content.flags & UNSURE)
+    mark = (LIST_MARK,) if content.flags & LISTED else ()
+    entry.chunks = mark + tuple(content.refs)
+
+
+def _unpack_facts(facts: bytes) -> StoredEntry:
+    (
+        kind, mode, uid, gid, size, mtime_s, mtime_ns, ctime_s, ctime_ns, inode, device,
+        path_n, user_n, group_n, hardlink_n, target_n, xattr_n,
+    ) = _FACTS.unpack_from(facts)  # fmt: skip
+    user_at = FACTS_BYTES + path_n
+    group_at = user_at + user_n
+    hardlink_at = group_at + group_n
+    target_at = hardlink_at + hardlink_n
+    xattrs_at = target_at + target_n
+    return StoredEntry(
+        path=facts[FACTS_BYTES:user_at],
+        kind=_KIND_OF[kind],
+        mode=mode,
+        uid=uid,
+        gid=gid,
+        user=facts[user_at:group_at].decode("utf-8", "surrogateescape"),
+        group=facts[group_at:hardlink_at].decode("utf-8", "surrogateescape"),
+        size=size,
+        mtime_ns=mtime_s * _SECOND + mtime_ns,
+        ctime_ns=ctime_s * _SECOND + ctime_ns,
+        inode=inode,
+        hardlink=facts[hardlink_at:target_at],
+        link_target=facts[target_at:xattrs_at],
+        device=device,
+        xattrs=_unpack_xattrs(facts, xattrs_at, xattr_n) if xattr_n else (),
+    )
+
+
+def _pack_xattrs(xattrs: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(_XATTR.pack(len(name), len(value)) + name + value for name, value in xattrs)
+
+
+def _unpack_xattrs(facts: bytes, at: int, count: int) -> tuple[tuple[bytes, bytes], ...]:
+    found = []
+    for _ in range(count):
+        name_n, value_n = _XATTR.unpack_from(facts, at)
+        at += _XATTR.size
+        found.append((facts[at : at + name_n], facts[at + name_n : at + name_n + value_n]))
+        at += name_n + value_n
+    return tuple(found)
+
+
+_PATH_LENGTH_AT = struct.calcsize("<BxHIIQqIqIQQ")

@@ -1,0 +1,180 @@
+"""A vault: a deduplicating, encrypted store of snapshots. All else in this package serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from webapp.items import EntrySource, Report, StoredContent, StoredEntry, Tally
+from webapp.vault import checking, config, keys, manifests, rows
+from webapp.vault.derivation import KEY_BYTES, KeyRing
+from webapp.vault.errors import VaultExists
+from webapp.vault.hooks import Hooks
+from webapp.vault.keys import Wrapping
+from webapp.vault.reader import ChunkReader, Content
+from webapp.vault.snapshots import FINISHED, Roots, Snapshot
+from webapp.vault.stock import Stock
+from webapp.vault.storage.base import Storage
+from webapp.vault.writer import Backup, BackupResult, Engine, Order
+
+_REAL = Hooks()
+
+
+def _ignore(_: Tally) -> None:
+    """Nobody wants to know."""
+
+
+class Vault:
+    """An open vault. Made by ``Vault.create`` or ``Vault.open``; many threads may read from it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._manifests: dict[str, manifests.Manifest] = {}
+        self._content = Content(engine.chunks)
+
+    @staticmethod
+    def create(storage: Storage, *, wrap: Wrapping, hooks: Hooks = _REAL) -> Vault:
+        """Make a new vault: the first key slot, then ``config``.
+
+        Raises:
+            VaultExists: there is one already.
+        """
+        if config.exists(storage):
+            raise VaultExists("There is a vault here already.")
+        ring = KeyRing(hooks.random_bytes(KEY_BYTES), hooks.random_bytes(16))
+        made = config.Config(vault_id=ring.vault_id, created_ns=hooks.time_ns())
+        keys.add_slot(
+            storage,
+            ring.master,
+            vault_id=ring.vault_id,
+            wrap=wrap,
+            random_bytes=hooks.random_bytes,
+        )
+        config.write(storage, made, ring)
+        return Vault(_engine(storage, ring, made, cache_dir=None, hooks=hooks))
+
+    @staticmethod
+    def open(
+        storage: Storage, *, wrap: Wrapping, cache_dir: Path | None = None, hooks: Hooks = _REAL
+    ) -> Vault:
+        """Open a vault that exists.
+
+        Args:
+            cache_dir: where a copy of the index may be kept between runs; a cache, safe to delete.
+
+        Raises:
+            NotAVault: there is none here.
+            WrongKey: *wrap* opens none of its key slots.
+            Damaged: its config or key slots are.
+            NewerFormat: a later release wrote it.
+        """
+        found, document = config.read(storage)
+        ring = KeyRing(keys.unlock(storage, found.vault_id, wrap), found.vault_id)
+        config.authenticate(document, ring)
+        return Vault(_engine(storage, ring, found, cache_dir=cache_dir, hooks=hooks))
+
+    @property
+    def vault_id(self) -> str:
+        """32 hex digits."""
+        return self._engine.ring.vault_id.hex()
+
+    def backup(
+        self,
+        source: EntrySource,
+        *,
+        name: str,
+        report: Report,
+        on_progress: Callable[[Tally], None] = _ignore,
+        **details: Any,
+    ) -> BackupResult:
+        """Back up *source*; the snapshot appears whole when this returns, or not at all.
+
+        Args:
+            name: the source's stable name.
+            report: told of each entry that could not be read; the backup goes on without it.
+            on_progress: called every 200 entries or 0.2 s; whatever it raises stops the backup.
+            details: ``reason``, ``metadata``, ``parent``, ``match``, ``verify`` as in ``Order``.
+
+        Raises:
+            StorageFull: no space; nothing became visible.
+            StorageError: the vault's place failed.
+            BadSource: *source* broke the rules.
+        """
+        order = Order(source=source, report=report, name=name, on_progress=on_progress, **details)
+        return Backup(self._engine, order).run()
+
+    def snapshots(self, name: str | None = None) -> list[Snapshot]:
+        """The readable ones, of one source or of all, newest first; ``verify`` names the others."""
+        found = self._engine.roots.finished()
+        return [one for one in found if name is None or one.name == name]
+
+    def snapshot(self, snapshot_id: str) -> Snapshot:
+        """Raises ``SnapshotMissing`` if there is none, ``Damaged`` if it cannot be read."""
+        return self._engine.roots.one(snapshot_id)
+
+    def entries(self, snapshot: Snapshot | str, *, under: bytes = b"") -> Iterator[StoredEntry]:
+        """The entries, sorted; with *under*, that entry and all below it."""
+        return map(rows.unpack_row, self._manifest(snapshot).under(under))
+
+    def children(self, snapshot: Snapshot | str, folder: bytes) -> Iterator[StoredEntry]:
+        """One level below *folder* (``b""`` is the top); what lies deeper is skipped, not read."""
+        return map(rows.unpack_row, self._manifest(snapshot).children(folder))
+
+    def find(self, snapshot: Snapshot | str, path: bytes) -> StoredEntry | None:
+        row = self._manifest(snapshot).find(path)
+        return rows.unpack_row(row) if row is not None else None
+
+    def open_content(self, entry: StoredEntry) -> BinaryIO:
+        """A file's content, seekable, every byte authenticated; of hard links the shared one."""
+        return self._content.open(entry)
+
+    def content(self) -> StoredContent:
+        return self._content
+
+    def verify(
+        self, *, snapshot: str | None = None, read_data: float = 0.0
+    ) -> checking.VerifyReport:
+        """Check the vault, or one snapshot.
+
+        Args:
+            read_data: share of the packs that are read whole, 0.0 to 1.0.
+        """
+        return checking.check(self._engine, snapshot=snapshot, read_data=read_data)
+
+    def close(self) -> None:
+        """Forget what was read. Safe to call twice."""
+        self._manifests.clear()
+
+    def _manifest(self, snapshot: Snapshot | str) -> manifests.Manifest:
+        identity = snapshot if isinstance(snapshot, str) else snapshot.id
+        known = self._manifests.get(identity)
+        if known is None:
+            self._engine.roots.one(identity)
+            name = FINISHED + identity
+            parts = self._engine.roots.parts(name)
+            known = manifests.Manifest(parts, self._engine.chunks.manifest, name)
+            while len(self._manifests) >= 8:
+                self._manifests.pop(next(iter(self._manifests)), None)
+            self._manifests[identity] = known
+        return known
+
+
+def _engine(
+    storage: Storage,
+    ring: KeyRing,
+    found: config.Config,
+    *,
+    cache_dir: Path | None,
+    hooks: Hooks,
+) -> Engine:
+    stock = Stock(storage, ring, cache_dir)
+    return Engine(
+        storage=storage,
+        ring=ring,
+        config=found,
+        stock=stock,
+        roots=Roots(storage, ring),
+        chunks=ChunkReader(storage, ring, stock),
+        hooks=hooks,
+    )
