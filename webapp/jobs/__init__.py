@@ -1,0 +1,1 @@
+"""Background work: ids in, nothing out, safe to deliver twice. The rows decide, not the queue."""

@@ -1,0 +1,278 @@
+"""Capturing a source: the request, and the work behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from webapp import clock
+from webapp.connectors import registry
+from webapp.connectors.base import Surroundings
+from webapp.domain.outcomes import Counted, judge
+from webapp.domain.permissions import Permission
+from webapp.domain.restore_points import BackupType, SetStatus
+from webapp.domain.runs import RunState, RunType
+from webapp.errors import Conflict, Invalid, NotFound
+from webapp.extensions import db
+from webapp.items import Json, Tally
+from webapp.models import BackupItem, BackupSet, Run, Source, Tenant, TenantStatus
+from webapp.services import access as gate
+from webapp.services import (
+    capture_report,
+    holds,
+    progress,
+    run_log,
+    runs,
+    set_contents,
+    source_settings,
+    surroundings,
+    vaults,
+)
+from webapp.services.access import Access
+from webapp.services.capture_report import CaptureReport
+from webapp.services.claims import Claim, writing
+from webapp.services.progress import RunProgress
+from webapp.services.runs import Ending
+from webapp.vault.errors import Damaged
+from webapp.vault.vault import Snapshot, Vault
+
+TYPES = (BackupType.FULL, BackupType.DB, BackupType.FILES)
+
+
+def start(
+    access: Access,
+    source_id: UUID,
+    *,
+    backup_type: str = "full",
+    reason: str = "",
+    metadata: Json | None = None,
+    at: datetime | None = None,
+) -> tuple[Run, bool]:
+    """Queue a capture of one source, commit, then ring the doorbell.
+
+    Identical starts (source and type) while one is queued or running share that run.
+
+    Returns:
+        The run, and whether it is new.
+
+    Raises:
+        Forbidden: the source is not in this tenant, or the role is too small.
+        NotFound: it was removed.
+        Invalid: there is no such type.
+    """
+    access.require(Permission.OPERATE)
+    if backup_type not in TYPES:
+        raise Invalid({"backup_type": f"There is no type {backup_type}; use full, db or files."})
+    source = gate.find(access, Source, source_id)
+    return runs.request(
+        access,
+        RunType.CAPTURE,
+        "capture",
+        key=f"capture:{source.id}:{backup_type}",
+        source_id=source.id,
+        reason=reason.strip(),
+        metadata={"backup_type": backup_type, "metadata": dict(metadata or {})},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """What the work needs, read once: no transaction is open while it goes on."""
+
+    source_id: UUID
+    source_name: str
+    kind: str
+    config: dict[str, Any]
+    fingerprint: str
+    backup_type: BackupType
+    reason: str
+    metadata: dict[str, Any]
+    files_before: int | None
+    items_before: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Taken:
+    snapshot: Snapshot
+    tally: Tally
+    contents: list[set_contents.Content]
+
+
+def carry_out(claim: Claim) -> Ending:
+    """Capture the source of this run into its tenant's vault.
+
+    Nothing of it shows until the run ends: the set is added in the transaction that ends the
+    run, after the snapshot has been verified. A run taken over starts again; what the dead worker
+    had stored is found by its content and not stored twice.
+    """
+    task = _preflight(claim)
+    capture_report.forget(claim)
+    holds.take(claim, task.config)
+    report = CaptureReport()
+    with (
+        surroundings.prepared(claim) as around,
+        vaults.opened(claim.tenant_id, create=True) as vault,
+    ):
+        taken = _take(claim, task, around, vault, report)
+    return _ending(claim, task, taken, report)
+
+
+def _preflight(claim: Claim) -> _Task:
+    """Look once more, since it may have waited long, whether this may and can be done."""
+    run = db.session.get_one(Run, claim.run_id)
+    tenant = db.session.get_one(Tenant, claim.tenant_id)
+    if tenant.status is not TenantStatus.ACTIVE:
+        raise Conflict(f"{tenant.name} is {tenant.status}; nothing is captured.")
+    access = gate.again(run.user_id, tenant, Permission.OPERATE)
+    if run.source_id is None:
+        raise NotFound("The run names no source.")
+    source = gate.find(access, Source, run.source_id)
+    backup_type = BackupType(run.metadata_.get("backup_type", "full"))
+    fingerprint = source_settings.fingerprint(source)
+    before = _last_good(source, backup_type, fingerprint)
+    task = _Task(
+        source_id=source.id,
+        source_name=source.name,
+        kind=source.kind,
+        config=dict(source.config),
+        fingerprint=fingerprint,
+        backup_type=backup_type,
+        reason=run.reason,
+        metadata=dict(run.metadata_.get("metadata", {})),
+        files_before=sum(item.file_count for item in before) if before is not None else None,
+        items_before=len(before) if before is not None else None,
+    )
+    db.session.rollback()
+    return task
+
+
+def _last_good(
+    source: Source, backup_type: BackupType, fingerprint: str
+) -> list[BackupItem] | None:
+    """The items of the newest complete set that was made with the same settings."""
+    last = db.session.scalar(
+        select(BackupSet)
+        .where(
+            BackupSet.tenant_id == source.tenant_id,
+            BackupSet.source_id == source.id,
+            BackupSet.backup_type == backup_type,
+            BackupSet.status == SetStatus.COMPLETED,
+        )
+        .order_by(BackupSet.finished_at.desc())
+        .limit(1)
+    )
+    if last is None or last.metadata_.get("source_settings") != fingerprint:
+        return None
+    return list(last.items)
+
+
+def _take(
+    claim: Claim, task: _Task, around: Surroundings, vault: Vault, report: CaptureReport
+) -> _Taken:
+    progress.phase(claim, "reading")
+    connector = registry.connect(task.kind, task.config, around)
+    source = connector.source(task.backup_type, report)
+    try:
+        result = vault.backup(
+            source,
+            name=f"source:{task.source_id}",
+            report=report,
+            reason=task.reason,
+            metadata={"run_id": str(claim.run_id), "backup_type": task.backup_type},
+            on_progress=_Watch(claim, report),
+        )
+        facts: Mapping[str, Json] = source.facts()
+    finally:
+        source.close()
+    progress.phase(claim, "verifying")
+    require_sound(vault, result.snapshot)
+    contents = set_contents.of(vault, result.snapshot, result.tally, facts)
+    return _Taken(snapshot=result.snapshot, tally=result.tally, contents=contents)
+
+
+def require_sound(vault: Vault, snapshot: Snapshot) -> None:
+    """Check that a snapshot's structure is whole: every chunk that it needs is there.
+
+    Raises:
+        Damaged: it is not.
+    """
+    checked = vault.verify(snapshot=snapshot.id)
+    if not checked.ok:
+        raise Damaged(f"snapshots/{snapshot.id}", "the new restore point does not verify")
+
+
+class _Watch:
+    """Writes progress and log lines now and then, and stops the work when it must stop."""
+
+    def __init__(self, claim: Claim, report: CaptureReport) -> None:
+        self._claim, self._report = claim, report
+        self._progress = RunProgress(claim)
+
+    def __call__(self, tally: Tally) -> None:
+        self._claim.check()
+        if not self._progress.is_due():
+            return
+        progress.write(self._claim, **progress.columns(tally))
+        lines = self._report.take_lines()
+        if lines:
+            with writing(self._claim):
+                run_log.add(self._claim.tenant_id, self._claim.run_id, lines)
+
+
+def _ending(claim: Claim, task: _Task, taken: _Taken, report: CaptureReport) -> Ending:
+    counted = _counted(task, taken, report)
+    state = judge(counted).state
+    status = SetStatus.COMPLETED if state is RunState.SUCCEEDED else SetStatus.PARTIAL
+    new = set_contents.NewSet(
+        source_id=task.source_id,
+        source_name=task.source_name,
+        backup_type=task.backup_type,
+        status=status,
+        snapshot=taken.snapshot,
+        contents=taken.contents,
+        tally=taken.tally,
+        metadata={**task.metadata, "source_settings": task.fingerprint},
+    )
+
+    def also(run: Run) -> None:
+        """What becomes visible with the end, and not before."""
+        run_log.add(claim.tenant_id, claim.run_id, report.take_lines())
+        capture_report.add_items(run, taken.contents, report)
+        vaults.note_head(claim.tenant_id, taken.snapshot, stored_bytes=taken.tally.stored_bytes)
+        if state is not RunState.FAILED:
+            made = set_contents.add(run, new)
+            made.verified_at = clock.now()
+
+    return Ending(counted=counted, values=_values(taken, report), also=also)
+
+
+def _counted(task: _Task, taken: _Taken, report: CaptureReport) -> Counted:
+    """An empty folder is a whole tree without files: then the items count instead. A capture
+    that found nothing at all has failed, even if nobody said why."""
+    nothing = not taken.contents
+    return Counted(
+        done=0 if nothing else taken.tally.files or len(taken.contents),
+        failed=max(report.count("failed"), int(nothing)),
+        skipped=report.count("skipped"),
+        before=task.files_before,
+        items=len(taken.contents),
+        items_before=task.items_before,
+    )
+
+
+def _values(taken: _Taken, report: CaptureReport) -> dict[str, Any]:
+    tally, failed, skipped = taken.tally, report.count("failed"), report.count("skipped")
+    total = tally.files + failed + skipped
+    return {
+        **progress.columns(tally),
+        "total_items": total,
+        "processed_items": total,
+        "failed": failed,
+        "skipped": skipped,
+        "total_bytes": tally.logical_bytes,
+    }

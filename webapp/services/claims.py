@@ -1,0 +1,170 @@
+"""Holding a run: the claim, its lease and its fencing token.
+
+A worker that was killed leaves a *running* row whose lease runs out; another takes it over under
+the next fencing token. A worker that was only slow finds its token outdated at its next write,
+and stops without having written anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import or_, update
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+
+from webapp import clock
+from webapp.domain.runs import RunState, RunType
+from webapp.extensions import db
+from webapp.models import Run
+from webapp.services import installation
+
+MOST_ATTEMPTS = 3
+
+
+class LeaseLost(Exception):
+    """Another worker has this run now, or it has ended: stop, and write nothing."""
+
+
+class Canceled(Exception):
+    """A person asked for the run to stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One worker's hold on one run. ``attempt`` is 1 the first time."""
+
+    run_id: UUID
+    tenant_id: UUID
+    run_type: RunType
+    action: str
+    fence: int
+    attempt: int
+    lost: threading.Event = field(default_factory=threading.Event, compare=False)
+    canceled: threading.Event = field(default_factory=threading.Event, compare=False)
+
+    def check(self) -> None:
+        """Call between steps of long work.
+
+        Raises:
+            LeaseLost: the run is another worker's, or over.
+            Canceled: a person asked for it to stop.
+        """
+        if self.lost.is_set():
+            raise LeaseLost
+        if self.canceled.is_set():
+            raise Canceled
+
+
+def claim(run_id: UUID, *, owner: str, at: datetime) -> Claim | None:
+    """Take a queued run, or one whose worker is gone, with a lease and the next fencing token.
+
+    None if another worker has it, or it has ended: a second delivery ends here. Commits.
+    """
+    db.session.rollback()
+    seconds = installation.settings().lease_seconds
+    taken = db.session.execute(
+        update(Run)
+        .where(
+            Run.id == run_id,
+            or_(
+                Run.status == RunState.QUEUED,
+                (Run.status == RunState.RUNNING) & (Run.lease_until < at),
+            ),
+        )
+        .values(
+            status=RunState.RUNNING,
+            lease_owner=owner,
+            lease_until=at + timedelta(seconds=seconds),
+            fence=Run.fence + 1,
+            attempt=Run.attempt + 1,
+        )
+        .returning(Run.tenant_id, Run.run_type, Run.action, Run.fence, Run.attempt)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if taken is None:
+        db.session.rollback()
+        return None
+    db.session.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.started_at.is_(None))
+        .values(started_at=at)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    return Claim(run_id=run_id, **taken._mapping)
+
+
+@contextmanager
+def writing(held: Claim) -> Iterator[Run]:
+    """A transaction that may write for this run; committed at the end of the block.
+
+    Raises:
+        LeaseLost: the fencing token is outdated. Nothing is written.
+    """
+    db.session.rollback()  # what went before is no part of this
+    try:
+        run = db.session.get(Run, held.run_id, with_for_update=True, populate_existing=True)
+        if run is None or run.fence != held.fence or run.status is not RunState.RUNNING:
+            held.lost.set()
+            raise LeaseLost
+        yield run
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        raise
+
+
+class Heartbeat:
+    """Renews the lease from a thread of its own while the work goes on, and looks whether a
+    person wants it to stop. Cannot renew what another worker took over."""
+
+    def __init__(self, held: Claim) -> None:
+        self._claim = held
+        self._engine: Engine = db.engine
+        self._lease_seconds = installation.settings().lease_seconds
+        self._stop = threading.Event()
+        self._renewed = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = min(self._lease_seconds / 4, 1.0)
+        while not self._stop.wait(pause):
+            self._beat()
+
+    def _beat(self) -> None:
+        try:
+            alive = renew(self._engine, self._claim, self._lease_seconds)
+            self._renewed = time.monotonic()
+        except OperationalError:  # the database is busy; the lease may last until the next beat
+            alive = time.monotonic() - self._renewed < self._lease_seconds
+        if not alive:
+            self._claim.lost.set()
+
+
+def renew(engine: Engine, held: Claim, lease_seconds: float) -> bool:
+    """Prolong the lease in a transaction of its own; False if the run is no longer held."""
+    with engine.begin() as connection:
+        row = connection.execute(
+            update(Run)
+            .where(Run.id == held.run_id, Run.fence == held.fence, Run.status == RunState.RUNNING)
+            .values(lease_until=clock.now() + timedelta(seconds=lease_seconds))
+            .returning(Run.cancel_requested_at)
+        ).one_or_none()
+    if row is not None and row[0] is not None:
+        held.canceled.set()
+    return row is not None

@@ -1,0 +1,89 @@
+"""What a run keeps to itself while it works: a target under live restore is nobody else's.
+
+Captures may share a place with each other; a restore shares it with nobody. A hold is written in
+the transaction that looked for others, lasts as long as its run is *running*, and passes with the
+run to the worker that takes it over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from sqlalchemy import select
+
+from webapp.domain import overlaps
+from webapp.domain.runs import RunState, RunType
+from webapp.errors import Refused
+from webapp.extensions import db
+from webapp.models import Run
+from webapp.services import claims, progress
+from webapp.services.claims import Claim
+
+PATIENCE_SECONDS = 60.0
+_KEY = "holds"
+
+
+def take(
+    claim: Claim,
+    config: Mapping[str, object],
+    *,
+    patience_seconds: float | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Hold the places that *config* names until the run ends; wait a while for others. Commits.
+
+    Raises:
+        Refused: ``target_busy``, if they are still not free. Canceled, LeaseLost: as ever.
+    """
+    patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
+    places = overlaps.places_of(config)
+    until = time.monotonic() + patience
+    waiting = False
+    while not _try(claim, places):
+        if time.monotonic() >= until:
+            raise Refused(
+                "target_busy",
+                "A restore or a capture of the same place is under way. Try again when it ended.",
+            )
+        if not waiting:
+            progress.phase(claim, "waiting for another run of the same place")
+            waiting = True
+        sleep(0.5)
+        claim.check()
+
+
+def is_free(config: Mapping[str, object]) -> bool:
+    """Say whether no live restore is under way where *config* points."""
+    places = overlaps.places_of(config)
+    return not any(
+        run.run_type is RunType.RESTORE and overlaps.overlap(places, _held_by(run))
+        for run in _holders()
+    )
+
+
+def _try(claim: Claim, places: Iterable[str]) -> bool:
+    places = sorted(places)
+    with claims.writing(claim) as run:
+        rivals = [
+            other
+            for other in _holders()
+            if other.id != run.id
+            and RunType.RESTORE in {run.run_type, other.run_type}
+            and overlaps.overlap(places, _held_by(other))
+        ]
+        if rivals:
+            return False
+        run.metadata_ = {**run.metadata_, _KEY: places}
+        return True
+
+
+def _held_by(run: Run) -> list[str]:
+    return list(run.metadata_.get(_KEY, ()))
+
+
+def _holders() -> list[Run]:
+    running = select(Run).where(
+        Run.status == RunState.RUNNING, Run.run_type.in_((RunType.RESTORE, RunType.CAPTURE))
+    )
+    return [run for run in db.session.scalars(running) if run.metadata_.get(_KEY)]
