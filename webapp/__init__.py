@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import blueprints, models, sessions
 from webapp.extensions import csrf, db, htmx, login, migrate
 from webapp.formatting import register as register_formatting
+from webapp.jobs import queue
 from webapp.services import installation, keys
 from webapp.settings import Settings
 
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None, *, unlock: bool = True) -> Flas
     register_formatting(app)
     sessions.register(login)
     blueprints.register(app)
+    queue.bind(app, settings)
     return app
 
 

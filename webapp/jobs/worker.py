@@ -13,29 +13,37 @@ from huey.consumer import Consumer
 
 from webapp import clock
 from webapp.jobs.queue import Queue
-from webapp.services import runs, surroundings
+from webapp.services import claims, runs, surroundings
 from webapp.settings import Settings
 
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 5.0
 ALIVE_SECONDS = 2.0
+STOP_SECONDS = 6.0
 
 
 def run(app: Flask, settings: Settings, *, workers: int) -> None:
-    """Work until told to stop (SIGINT: finish what is under way; SIGTERM: at once)."""
+    """Work until told to stop; what is under way then goes back to wait for another worker."""
     queue: Queue = app.extensions["queue"]
     queue.execute  # noqa: B018 - the task must be known before a message comes
     threading.Thread(target=_sweep_for_ever, args=(app, settings), daemon=True).start()
     log.info("worker %s is ready with %s threads", os.getpid(), workers)
-    Consumer(
+    _Consumer(
         queue.huey,
         workers=workers,
         periodic=False,
         initial_delay=0.05,
         max_delay=0.5,  # a start shows its first progress within two seconds
-        check_worker_health=True,
     ).run()
+    claims.interrupt_all(wait_seconds=STOP_SECONDS)
+
+
+class _Consumer(Consumer):
+    """Huey's consumer; any signal to stop means: take nothing new, and wait for nothing."""
+
+    def stop(self, graceful: bool = False) -> None:
+        self.stop_flag.set()
 
 
 def sweep_once(app: Flask) -> int:

@@ -38,8 +38,8 @@ from webapp.services.capture_report import CaptureReport
 from webapp.services.claims import Claim, writing
 from webapp.services.progress import RunProgress
 from webapp.services.runs import Ending
+from webapp.vault import Snapshot, Vault
 from webapp.vault.errors import Damaged
-from webapp.vault.vault import Snapshot, Vault
 
 TYPES = (BackupType.FULL, BackupType.DB, BackupType.FILES)
 

@@ -27,6 +27,8 @@ from webapp.services import installation
 
 MOST_ATTEMPTS = 3
 
+_held: dict[UUID, Claim] = {}  # what this process works on
+
 
 class LeaseLost(Exception):
     """Another worker has this run now, or it has ended: stop, and write nothing."""
@@ -34,6 +36,10 @@ class LeaseLost(Exception):
 
 class Canceled(Exception):
     """A person asked for the run to stop."""
+
+
+class Interrupted(Exception):
+    """The worker is being stopped: the run goes back to wait for another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,7 @@ class Claim:
     attempt: int
     lost: threading.Event = field(default_factory=threading.Event, compare=False)
     canceled: threading.Event = field(default_factory=threading.Event, compare=False)
+    interrupted: threading.Event = field(default_factory=threading.Event, compare=False)
 
     def check(self) -> None:
         """Call between steps of long work.
@@ -55,11 +62,15 @@ class Claim:
         Raises:
             LeaseLost: the run is another worker's, or over.
             Canceled: a person asked for it to stop.
+            Interrupted: the worker is being stopped.
         """
-        if self.lost.is_set():
-            raise LeaseLost
-        if self.canceled.is_set():
-            raise Canceled
+        for event, error in (
+            (self.lost, LeaseLost),
+            (self.canceled, Canceled),
+            (self.interrupted, Interrupted),
+        ):
+            if event.is_set():
+                raise error
 
 
 def claim(run_id: UUID, *, owner: str, at: datetime) -> Claim | None:
@@ -134,12 +145,14 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
+        _held[self._claim.run_id] = self._claim
         self._thread.start()
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._stop.set()
         self._thread.join()
+        _held.pop(self._claim.run_id, None)
 
     def _run(self) -> None:
         pause = min(self._lease_seconds / 4, 1.0)
@@ -168,3 +181,22 @@ def renew(engine: Engine, held: Claim, lease_seconds: float) -> bool:
     if row is not None and row[0] is not None:
         held.canceled.set()
     return row is not None
+
+
+def interrupt_all(*, wait_seconds: float) -> bool:
+    """Ask all work of this process to stop and to give its runs back; False if some did not."""
+    for held in list(_held.values()):
+        held.interrupted.set()
+    until = time.monotonic() + wait_seconds
+    while _held and time.monotonic() < until:
+        time.sleep(0.05)
+    return not _held
+
+
+def give_back(held: Claim) -> None:
+    """Let another worker go on at once; that this one stopped is no failed attempt. Commits."""
+    with writing(held) as run:
+        run.lease_until = clock.now() - timedelta(seconds=1)
+        run.rung_at = None
+        run.attempt -= 1
+        run.phase = "waiting for a worker"

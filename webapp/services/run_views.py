@@ -27,6 +27,14 @@ def find(access: Access, run_id: UUID) -> Run:
     return gate.find(access, Run, run_id)
 
 
+def present(access: Access, run_id: UUID) -> dict[str, Any]:
+    """The run's document as it is this moment; no transaction stays open. For those who wait."""
+    db.session.rollback()
+    document = as_document(find(access, run_id))
+    db.session.rollback()
+    return document
+
+
 def latest(
     access: Access,
     *,

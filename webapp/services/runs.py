@@ -28,11 +28,12 @@ from webapp.services.run_views import (
     items,
     latest,
     latest_everywhere,
+    present,
 )
 
 __all__ = [
     "Ending", "as_document", "cancel", "claim", "counts_of", "events", "find", "finish", "items",
-    "latest", "latest_everywhere", "request", "retry", "sweep",
+    "latest", "latest_everywhere", "present", "request", "retry", "sweep",
 ]  # fmt: skip
 
 # What starting, canceling and retrying each sort of run needs.

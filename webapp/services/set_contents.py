@@ -14,7 +14,7 @@ from webapp.extensions import db
 from webapp.items import EntryKind, Json, StoredEntry, Tally, key_of, path_to_text
 from webapp.models import BackupItem, BackupSet, Run
 from webapp.models.columns import new_id
-from webapp.vault.vault import Snapshot, Vault
+from webapp.vault import Snapshot, Vault
 
 
 @dataclass(frozen=True, kw_only=True)

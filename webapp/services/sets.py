@@ -53,7 +53,9 @@ def called(access: Access, name: str) -> BackupSet:
 
 def of_run(access: Access, run: Run) -> BackupSet | None:
     """The set that a run made, if it made one."""
-    return db.session.scalar(gate.rows(BackupSet, access).where(BackupSet.run_id == run.id))
+    query = gate.rows(BackupSet, access).where(BackupSet.run_id == run.id)
+    found: list[BackupSet] = list(db.session.scalars(query))
+    return found[0] if found else None
 
 
 def pin(access: Access, set_id: UUID, *, pinned: bool) -> BackupSet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -66,14 +65,8 @@ def add(
     name: str,
     config: Mapping[str, str],
     recovery_point_minutes: int | None = None,
-    grant_roots: bool = False,
-    secrets: Mapping[str, str] | None = None,
 ) -> Source:
     """Add a source and commit. Nothing of it is touched: a worker checks it.
-
-    Args:
-        grant_roots: also grant the tenant the folders that the settings name; for an MSP admin
-            at the command line, who could do so anyway.
 
     Raises:
         Invalid: name or settings cannot be used, or lie outside the granted folders.
@@ -81,8 +74,6 @@ def add(
     access.require(Permission.MANAGE)
     name = _cleaned_name(name)
     cleaned = registry.kind_of(kind).clean(config)
-    if grant_roots:
-        _grant(access, kind, cleaned)
     _require_inside(access.tenant, cleaned)
     source = Source(
         id=new_id(),
@@ -93,10 +84,6 @@ def add(
         recovery_point_minutes=recovery_point_minutes,
         created_at=clock.now(),
     )
-    if secrets:
-        source.secrets_sealed = installation.seal(
-            json.dumps(dict(secrets)), purpose=f"source {source.id}"
-        )
     db.session.add(source)
     _save(access, source, "source.added", {"kind": kind, "config": cleaned})
     return source
@@ -140,6 +127,34 @@ def remove(access: Access, source_id: UUID, reason: str) -> None:
 def check(access: Access, source_id: UUID) -> tuple[Run, bool]:
     """Queue a live check of the source."""
     return checks.start(access, source_id)
+
+
+def grant_named(access: Access, kind: str, raw: Mapping[str, str]) -> list[str]:
+    """Grant the tenant the folders that settings name, or that hold the files which they name.
+
+    For an MSP admin at the command line, who could do so anyway. Commits; returns what was added.
+    """
+    access.require(Permission.ADMINISTER)
+    config = registry.kind_of(kind).clean(raw)
+    granted = list(access.tenant.granted_roots)
+    for name, value in config.items():
+        for place in overlaps.places_of({name: value}):
+            folder = place if name in _FOLDERS.get(kind, ()) else str(PurePosixPath(place).parent)
+            if not any(PurePosixPath(folder).is_relative_to(root) for root in granted):
+                granted.append(folder)
+    added = [root for root in granted if root not in access.tenant.granted_roots]
+    if not added:
+        return []
+    access.tenant.granted_roots = granted
+    audit.record(
+        access.actor,
+        "tenant.root_granted",
+        tenant=access.tenant,
+        resource=f"tenant:{access.tenant.id}",
+        details={"roots": added},
+    )
+    db.session.commit()
+    return added
 
 
 def _save(
@@ -191,25 +206,3 @@ def why_not(tenant: Tenant, place: str) -> str:
     if any(path.is_relative_to(own) for own in settings.own_data):
         return "It lies inside the data folder or a vault."
     return ""
-
-
-def _grant(access: Access, kind: str, config: Mapping[str, str]) -> None:
-    """Grant the folders that the settings name, or that hold the files which they name."""
-    access.require(Permission.ADMINISTER)
-    granted = list(access.tenant.granted_roots)
-    for name, value in config.items():
-        for place in overlaps.places_of({name: value}):
-            folder = place if name in _FOLDERS.get(kind, ()) else str(PurePosixPath(place).parent)
-            if not any(PurePosixPath(folder).is_relative_to(root) for root in granted):
-                granted.append(folder)
-    added = [root for root in granted if root not in access.tenant.granted_roots]
-    if not added:
-        return
-    access.tenant.granted_roots = granted
-    audit.record(
-        access.actor,
-        "tenant.root_granted",
-        tenant=access.tenant,
-        resource=f"tenant:{access.tenant.id}",
-        details={"roots": added},
-    )

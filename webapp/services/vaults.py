@@ -15,10 +15,8 @@ from webapp.errors import Refused
 from webapp.extensions import db
 from webapp.models import VaultRecord
 from webapp.services import installation
+from webapp.vault import ConsoleKey, LocalStorage, Snapshot, Vault
 from webapp.vault.errors import NotAVault, VaultExists
-from webapp.vault.keys import ConsoleKey
-from webapp.vault.storage.local import LocalStorage
-from webapp.vault.vault import Snapshot, Vault
 
 
 @contextmanager

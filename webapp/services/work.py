@@ -15,7 +15,7 @@ from webapp.errors import AppError, ConnectorError, Forbidden, Invalid, NotFound
 from webapp.extensions import db
 from webapp.models import Run
 from webapp.services import captures, checks, claims, runs, verification
-from webapp.services.claims import MOST_ATTEMPTS, Canceled, Claim, Heartbeat, LeaseLost
+from webapp.services.claims import MOST_ATTEMPTS, Canceled, Claim, Heartbeat, Interrupted, LeaseLost
 from webapp.services.runs import Ending
 from webapp.vault.errors import VaultError
 
@@ -74,6 +74,9 @@ def _work(claim: Claim) -> None:
         ending = WORK[claim.run_type, claim.action](claim)
     except LeaseLost:
         raise
+    except Interrupted:
+        claims.give_back(claim)
+        return
     except Canceled:
         ending = _stopped(claim, canceled=True)
     except (AppError, VaultError, OSError) as error:
