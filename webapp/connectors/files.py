@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
 from webapp.connectors.base import Desired, Field, Finding, Planned, Surroundings
+from webapp.connectors.sections import plan_by_section
 from webapp.connectors.settings import cleaned_path, cleaned_patterns, patterns_of, require_known
 from webapp.connectors.tree import Tree
 from webapp.errors import ConnectorError, Invalid
@@ -63,7 +64,10 @@ class FilesConnector:
         delete: bool,
         scope: tuple[str, ...],
     ) -> Iterator[Planned]:
-        yield from self.tree.plan(desired, stored=stored, delete=delete, scope=scope)
+        def tree(items: Iterable[Desired]) -> Iterator[Planned]:
+            return self.tree.plan(items, stored=stored, delete=delete, scope=scope)
+
+        yield from plan_by_section(desired, {"tree": tree})
 
     def state(self, key: str) -> str:
         return self.tree.state(key)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote, unquote
 
 from webapp.connectors.base import Field
+
+_SQLITE = "sqlite:///"
 
 
 def require_known(raw: Mapping[str, str], fields: Iterable[Field]) -> dict[str, str]:
@@ -40,3 +43,20 @@ def cleaned_patterns(text: str, name: str, problems: dict[str, str]) -> str:
     if any(pattern.strip("/") in {"", "*", "**"} for pattern in found):
         problems[name] = "A pattern that leaves out everything leaves nothing to back up."
     return "\n".join(found)
+
+
+def cleaned_database(text: str, name: str, problems: dict[str, str]) -> str:
+    """A database's address: ``sqlite:////absolute/path``."""
+    text = text.strip()
+    if "@" in text.partition("://")[2].partition("/")[0]:
+        problems[name] = "An address with a user or password in it is not taken here."
+    elif not text.startswith(_SQLITE):
+        problems[name] = "The address must look like sqlite:////srv/shop/shop.db."
+    else:
+        return _SQLITE + quote(cleaned_path(database_path(text), name, problems))
+    return ""
+
+
+def database_path(url: str) -> str:
+    """The file that ``sqlite:////absolute/path`` names."""
+    return unquote(url.removeprefix(_SQLITE))

@@ -54,7 +54,7 @@ class Tree:
         self.only = only
         self.bounds = bounds_of(surroundings)
         self._excluded = excluder(exclude)
-        self._hidden = tuple(hidden)
+        self.hidden = tuple(hidden)
 
     def place(self) -> Place:
         """Where the folder is; checked against the bounds each time anew."""
@@ -85,10 +85,27 @@ class Tree:
                 return None
             raise
 
+    def require_file(self) -> None:
+        """Make sure that the single file, where there is to be one, can be read.
+
+        Raises:
+            ConnectorError: with the reason why not.
+        """
+        if not self.only:
+            return
+        path = f"{self.path.rstrip('/')}/{os.fsdecode(self.only)}"
+        with self.open() as folder:
+            try:
+                folder.open(self.only).close()
+            except OSError as error:
+                if error.errno in {errno.ESTALE, errno.ELOOP, errno.ENXIO}:
+                    raise ConnectorError("not_a_file", f"{path} is not a regular file.") from error
+                raise refusal(path, error) from error
+
     def rules(self, place: Place) -> Rules:
         """What a walk of *place* leaves out."""
         prefix = place.real.rstrip(b"/") + b"/"
-        hidden = (path[len(prefix) :] for path in self._hidden if path.startswith(prefix))
+        hidden = (path[len(prefix) :] for path in self.hidden if path.startswith(prefix))
         return Rules(
             excluded=self._excluded,
             hidden=frozenset(hidden),
@@ -96,7 +113,12 @@ class Tree:
         )
 
     def source(self, report: Report) -> TreeSource:
-        """Open the folder for a capture."""
+        """Open the folder for a capture.
+
+        Raises:
+            ConnectorError: with the reason why not.
+        """
+        self.require_file()
         folder = self.open()
         rules = self.rules(folder.place)
         return TreeSource(self.section, folder, rules=rules, only=self.only, report=report)
@@ -134,7 +156,8 @@ class Tree:
     def target(self) -> Target:
         """The folder, or the place where it is to be, for a restore."""
         folder, place = self.open_if_there(), self.place()
-        return Target(section=self.section, folder=folder, place=place, rules=self.rules(place))
+        rules = self.rules(place)
+        return Target(section=self.section, folder=folder, place=place, rules=rules, only=self.only)
 
     def state(self, key: str) -> str:
         """See ``base.Connector.state``."""

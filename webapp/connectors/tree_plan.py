@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from webapp.connectors import diff
 from webapp.connectors.base import Action, Desired, Planned
+from webapp.connectors.sections import nowhere
 from webapp.connectors.states import differences, joined, reachable, state_of
 from webapp.connectors.tree_removals import Removals, surplus
 from webapp.connectors.tree_target import Blocked, Live, Target
@@ -46,6 +47,8 @@ class TreePlan:
             path = self._path(wanted.key)
             if path is None:
                 yield _blocked_row(wanted, Blocked("escapes_target"))
+            elif not self._target.takes(path):
+                yield nowhere(wanted, "The config file of this target has another name.")
             elif wanted.entry is None:
                 gone.add(path)
             else:

@@ -52,11 +52,16 @@ class Target:
     folder: Folder | None
     place: Place
     rules: Rules
+    only: bytes = b""
     _folding: dict[bytes, bool] = field(default_factory=dict)
 
     def key(self, path: bytes) -> str:
         """The item key of a relative path."""
         return key_of(self.section + b"/" + path if path else self.section)
+
+    def takes(self, path: bytes) -> bool:
+        """Say whether *path* belongs to this target: any, or the one file that it is."""
+        return not self.only or path == self.only
 
     def live(self, path: bytes) -> Live | None:
         """What is at *path* now.
