@@ -49,14 +49,14 @@ def read(
     *,
     store: Store,
     on_bytes: Callable[[int], None],
-    window: bytearray,
+    window: Callable[[], bytearray],
 ) -> Read:
     """Read *file* once.
 
     Args:
         store: takes a chunk and returns its reference.
         on_bytes: told of each stretch that was read; may raise.
-        window: room to work in, several times as large as the profile's largest chunk.
+        window: gives room to work in, several times the size of the profile's largest chunk.
 
     Raises:
         OSError: it cannot be read.
@@ -71,7 +71,7 @@ def read(
     if before is not None and handle is not None and _is_sparse(before):
         holes = _find_holes(handle, before.st_size)
         file.seek(0)
-    reading = _Reading(file, profile, store=store, on_bytes=on_bytes, window=window)
+    reading = _Reading(file, profile, store=store, on_bytes=on_bytes, window=window())
     if holes and before is not None:
         reading.read_around(holes, before.st_size)
     else:

@@ -82,10 +82,12 @@ class PackDraft:
     used: int = PRELUDE_BYTES
     places: list[Place] = field(default_factory=list)
     ids: list[bytes] = field(default_factory=list)
-    parts: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    filled: int = 0
+    buffer: bytearray = field(default_factory=lambda: bytearray(FULL_BYTES))
 
     def __post_init__(self) -> None:
         self.key = ObjectKey(self.ring, self.kind, self.salt)
+        self.buffer[:PRELUDE_BYTES] = self.key.prelude
 
     def has_room(self, frame_length: int) -> bool:
         return not self.places or self.used + frame_length + OVERHEAD_BYTES <= FULL_BYTES
@@ -98,21 +100,27 @@ class PackDraft:
         self.used += length
         return len(self.places) - 1
 
+    def place(self, counter: int, sealed: tuple[bytes, bytes]) -> None:
+        """Put a sealed segment where its place is."""
+        at = self.places[counter].offset
+        middle = at + len(sealed[0])
+        self.buffer[at:middle] = sealed[0]
+        self.buffer[middle : middle + len(sealed[1])] = sealed[1]
+        self.filled += 1
+
     @property
     def is_complete(self) -> bool:
-        return self.closed and len(self.parts) == len(self.places)
+        return self.closed and self.filled == len(self.places)
 
-    def finish(self) -> tuple[PackInfo, bytes]:
+    def finish(self) -> tuple[PackInfo, memoryview]:
         """Add the trailer; return what is known of the pack, and its bytes."""
         places = b"".join(_PLACE.pack(*place) for place in self.places)
         catalogue = _COUNT.pack(len(self.places)) + places + b"".join(self.ids)
         padding = -(self.used + len(catalogue) + OVERHEAD_BYTES) % GRAIN_BYTES
         head = Head(RAW, LAST, len(catalogue), len(catalogue), padding)
         sealed_head, body = self.key.seal(TRAILER_COUNTER, head, catalogue)
-        pieces = [self.key.prelude]
-        for counter in range(len(self.places)):
-            pieces += self.parts[counter]
-        data = b"".join([*pieces, body, sealed_head])
+        self.buffer[self.used :] = body + sealed_head
+        data = memoryview(self.buffer)
         info = PackInfo(
             name=blake3(data).hexdigest(),
             salt=self.salt,

@@ -101,7 +101,7 @@ class Pipeline:
     def __init__(
         self,
         ring: KeyRing,
-        store: Callable[[PackInfo, bytes], None],
+        store: Callable[[PackInfo, memoryview], None],
         *,
         salts: Callable[[], bytes],
         verify: bool = True,
@@ -182,9 +182,7 @@ class Pipeline:
 
     def _store_all(self) -> None:
         while (draft := self._packs.get()) is not None:
-            info, data = draft.finish()
-            del draft
-            self._store(info, data)
+            self._store(*draft.finish())
 
     def _seal(self, segment: Segment) -> None:
         raw = build_segment(segment.chunks)
@@ -202,7 +200,7 @@ class Pipeline:
         if self._verify:
             _check_again(draft, counter, sealed, raw)
         with self._lock:
-            draft.parts[counter] = sealed
+            draft.place(counter, sealed)
             complete = draft.is_complete
         if complete:
             self._packs.put(draft, draft.used)

@@ -107,6 +107,27 @@ def is_unsure(content: bytes) -> bool:
     return bool(content[32] & UNSURE)
 
 
+def is_unsure_at(row: bytes, content_at: int) -> bool:
+    return bool(row[content_at + 32] & UNSURE)
+
+
+def is_listed(content: bytes) -> bool:
+    return bool(content[32] & LISTED)
+
+
+def content_at(row: bytes) -> int:
+    """Where a row's content part begins."""
+    return 4 + int.from_bytes(row[:4], "little")
+
+
+def chunk_ids(content: bytes) -> list[bytes]:
+    """The ids that a content part refers to, without taking it apart."""
+    first = _CONTENT.size
+    if content[_HOLE_COUNT_AT:first] == _NO_HOLE_ONE_REF:
+        return [content[first : first + 32]]
+    return [ref[:32] for ref in unpack_content(content).refs]
+
+
 def unpack_row(row: bytes, *, where: str = "manifest") -> StoredEntry:
     """The entry that a row stands for."""
     try:
@@ -170,4 +191,6 @@ def _unpack_xattrs(facts: bytes, at: int, count: int) -> tuple[tuple[bytes, byte
     return tuple(found)
 
 
+_HOLE_COUNT_AT = struct.calcsize("<32sBxxx")
+_NO_HOLE_ONE_REF = struct.pack("<II", 0, 1)
 _PATH_LENGTH_AT = struct.calcsize("<BxHIIQqIqIQQ")

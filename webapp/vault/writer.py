@@ -148,10 +148,11 @@ class Backup:
         for entry in order.source.entries():
             path = entry.path
             key = sort_key(path)
-            if key <= last or not is_safe(path):
+            old = parent.at(key)
+            if key <= last or (old is None and not is_safe(path)):
                 raise BadSource(f"{key_of(path)}: out of order, or not a path")
             last, tally.current = key, path
-            row = capture.row(entry, parent.at(key))
+            row = capture.row(entry, old)
             if row is not None:
                 builder.add(path, row)
             self._progress.step()
@@ -183,7 +184,7 @@ class Backup:
         found = self._engine.roots.finished()
         return next((one for one in found if name is None or one.name == name), None)
 
-    def _stored(self, info: PackInfo, data: bytes) -> None:
+    def _stored(self, info: PackInfo, data: memoryview) -> None:
         """Called in the storing thread with each finished pack."""
         with suppress(ObjectExists):  # the same name is the same bytes
             self._engine.storage.put(info.object_name, data)

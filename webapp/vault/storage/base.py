@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+Buffer = bytes | bytearray | memoryview
 _NAME = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)*")
 
 
@@ -23,7 +24,7 @@ class Storage(Protocol):
     All methods may be called from several threads at once.
     """
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: Buffer) -> None:
         """Store *data*.
 
         Raises:

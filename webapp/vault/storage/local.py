@@ -24,7 +24,7 @@ from webapp.vault.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from webapp.vault.storage.base import StoredObject, check_name
+from webapp.vault.storage.base import Buffer, StoredObject, check_name
 
 _PARTIAL = ".partial"
 _STALE_SECONDS = 86_400
@@ -53,7 +53,7 @@ class LocalStorage:
         self._root = Path(root)
         self._swept: set[Path] = set()
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: Buffer) -> None:
         path = self._root / check_name(name)
         with _translated(name):
             folder = self._open_folder(path.parent)
@@ -116,7 +116,7 @@ class LocalStorage:
             path.mkdir(mode=0o700)
         _sync_path(path.parent)
 
-    def _put_into(self, folder: int, path: Path, data: bytes) -> None:
+    def _put_into(self, folder: int, path: Path, data: Buffer) -> None:
         try:
             file = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -133,7 +133,7 @@ class LocalStorage:
             os.close(file)
         _sync_name(folder, path.name)
 
-    def _put_by_partial(self, folder: int, path: Path, data: bytes) -> None:
+    def _put_by_partial(self, folder: int, path: Path, data: Buffer) -> None:
         self._sweep(path.parent)
         partial = path.parent / f".{secrets.token_hex(8)}{_PARTIAL}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -192,7 +192,7 @@ def _read(file: int, offset: int, length: int | None) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _write(file: int, data: bytes) -> None:
+def _write(file: int, data: Buffer) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]

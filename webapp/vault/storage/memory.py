@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from webapp.vault.errors import ObjectExists, ObjectMissing
-from webapp.vault.storage.base import StoredObject, check_name
+from webapp.vault.storage.base import Buffer, StoredObject, check_name
 
 
 class MemoryStorage:
@@ -18,7 +18,7 @@ class MemoryStorage:
         self._now_ns = now_ns
         self._lock = threading.Lock()
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: Buffer) -> None:
         with self._lock:
             if check_name(name) in self.objects:
                 raise ObjectExists(name)
