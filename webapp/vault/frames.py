@@ -31,6 +31,9 @@ def decode(head: Head, frame: bytes, *, where: str) -> bytes:
     """
     if head.codec == ZSTD:
         try:
+            # Checked first: the library allocates what the frame says, whatever it is told.
+            if zstandard.frame_content_size(frame) != head.raw_length:
+                raise Damaged(where, "its length differs from what its head says")
             raw = _decompressor().decompress(frame, max_output_size=head.raw_length)
         except zstandard.ZstdError:
             raise Damaged(where, "it cannot be decompressed") from None

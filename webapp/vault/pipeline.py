@@ -20,7 +20,7 @@ from webapp.vault.sealing import Head
 
 T = TypeVar("T")
 _TICK_SECONDS = 0.1
-_SEGMENT_QUEUE_BYTES = 16 << 20
+_SEGMENT_QUEUE_BYTES = 8 << 20
 _PACK_QUEUE_BYTES = FULL_BYTES
 
 
@@ -47,7 +47,7 @@ class ByteQueue(Generic[T]):
                 if not self._bytes or self._bytes + size_bytes <= self._limit:
                     self._items.append((item, size_bytes))
                     self._bytes += size_bytes
-                    self._changed.notify()
+                    self._changed.notify_all()
                     return
                 self._changed.wait(_TICK_SECONDS)
             if waiting is not None:

@@ -118,6 +118,7 @@ class Roots:
     def one(self, snapshot_id: str) -> Snapshot:
         if not snapshot_id.isalnum():
             raise SnapshotMissing("The vault holds no such snapshot.")
+        self.forget(FINISHED + snapshot_id)  # it may have been removed since it was read
         found = self.read(FINISHED + snapshot_id)
         if found is None:
             raise SnapshotMissing(f"The vault holds no snapshot {snapshot_id}.")
