@@ -9,16 +9,8 @@ import pytest
 
 from tests.vault.conftest import KEY
 from tests.vault.sources import FolderSource, MemorySource, file, folder
+from tests.vault.trees import contents
 from webapp.vault import LocalStorage, SnapshotMissing, Vault
-
-
-def tree(vault: Vault, snapshot) -> dict[bytes, bytes]:
-    """Path to content of every file."""
-    return {
-        entry.path: vault.open_content(entry).read()
-        for entry in vault.entries(snapshot)
-        if entry.kind == "file"
-    }
 
 
 def test_a_folder_comes_back_byte_for_byte(tmp_path, notes):
@@ -35,7 +27,7 @@ def test_a_folder_comes_back_byte_for_byte(tmp_path, notes):
     result = vault.backup(FolderSource(site), name="site", report=notes)
 
     again = Vault.open(LocalStorage(tmp_path / "vault"), wrap=KEY, cache_dir=tmp_path / "cache")
-    assert tree(again, result.snapshot) == {
+    assert contents(again, result.snapshot) == {
         b"tree/empty": b"",
         b"tree/images/big.bin": big,
         b"tree/index.html": b"hello",

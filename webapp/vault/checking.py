@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from webapp.vault import config, documents, frames, keys, packs
-from webapp.vault.errors import Damaged, NewerFormat, ObjectMissing
+from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.ids import ID_BYTES, chunk_id, split_ref
 from webapp.vault.rescue import needed
 from webapp.vault.sealing import HEAD_BYTES, read_prelude
@@ -107,10 +107,8 @@ class _Check:
         except ObjectMissing as error:
             if str(error) != name:
                 self._note(name, f"it needs {error}, which is missing", (identity,))
-        except (Damaged, NewerFormat) as error:
-            where = error.object_name if isinstance(error, Damaged) else name
-            problem = error.problem if isinstance(error, Damaged) else str(error)
-            self._note(where, problem, (identity,))
+        except Damaged as error:
+            self._note(error.object_name, error.problem, (identity,))
 
     def _check_ref(self, ref: bytes, snapshot: str) -> None:
         place = self._engine.stock.index.locate(split_ref(ref)[0])

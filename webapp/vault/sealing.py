@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from webapp.vault.derivation import KeyRing
-from webapp.vault.errors import Damaged, NewerFormat
+from webapp.vault.errors import Damaged
 
 Buffer = bytes | memoryview
 FORMAT = 1
@@ -128,7 +128,6 @@ def read_prelude(ring: KeyRing, data: bytes, *, kind: bytes, name: str, bind: bo
 
     Raises:
         Damaged: it is not such an object of this vault.
-        NewerFormat: a later release wrote it.
     """
     try:
         magic, version, found, salt, _ = _PRELUDE.unpack_from(data)
@@ -137,7 +136,7 @@ def read_prelude(ring: KeyRing, data: bytes, *, kind: bytes, name: str, bind: bo
     if magic != b"LGV" or found != kind:
         raise Damaged(name, "it is not what its name says")
     if version > FORMAT:
-        raise NewerFormat(f"{name}: written by a later release")
+        raise Damaged(name, "a later release wrote it, or its first bytes are damaged")
     key = ObjectKey(ring, kind, salt, name=name if bind else "")
     if not hmac.compare_digest(key.prelude, data[:PRELUDE_BYTES]):
         raise Damaged(name, "its first bytes are damaged, or another vault's key sealed it")

@@ -1,0 +1,161 @@
+"""Invariant 4: every read is authenticated; one flipped bit anywhere is an error that names the
+object, never wrong data."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.vault.conftest import KEY
+from tests.vault.sources import MemorySource, Notes, file, folder
+from tests.vault.trees import contents
+from webapp.vault import Damaged, Vault, VaultError, WrongKey
+from webapp.vault.sealing import HEAD_BYTES, MARK_BYTES, PRELUDE_BYTES
+from webapp.vault.storage.memory import MemoryStorage
+
+DRAW = random.Random(5)
+FILES = {
+    b"tree/a": b"text " * 5000,
+    b"tree/b": DRAW.randbytes(700_000),
+    b"tree/c": b"small",
+    b"tree/d": DRAW.randbytes(90_000),
+}
+
+
+@pytest.fixture(scope="module")
+def sound() -> dict[str, bytes]:
+    """The objects of a vault with two snapshots."""
+    storage = MemoryStorage()
+    vault = Vault.create(storage, wrap=KEY)
+    items = [(file(path), data) for path, data in FILES.items()]
+    vault.backup(MemorySource(folder(b"tree"), *items[:3]), name="site", report=Notes())
+    vault.backup(MemorySource(folder(b"tree"), *items), name="site", report=Notes())
+    return dict(storage.objects)
+
+
+def places(name: str, data: bytes) -> list[int]:
+    """The ends of each region, and some bytes within."""
+    marks = [0, 3, 4, 5, 8, 39, 40, PRELUDE_BYTES - 1, PRELUDE_BYTES]
+    marks += [
+        PRELUDE_BYTES + MARK_BYTES,
+        PRELUDE_BYTES + HEAD_BYTES,
+        PRELUDE_BYTES + HEAD_BYTES + 20,
+    ]
+    marks += [len(data) // 2, len(data) - HEAD_BYTES - 1, len(data) - HEAD_BYTES, len(data) - 17]
+    marks += [len(data) - 1, *random.Random(name).sample(range(len(data)), 6)]
+    return sorted({at for at in marks if 0 <= at < len(data)})
+
+
+def kinds(objects: dict[str, bytes]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in objects:
+        found.setdefault(name.partition("/")[0], []).append(name)
+    return found
+
+
+def flipped(sound: dict[str, bytes], name: str, at: int) -> MemoryStorage:
+    storage = MemoryStorage()
+    storage.objects = dict(sound)
+    data = bytearray(sound[name])
+    data[at] ^= 1 << DRAW.randrange(8)
+    storage.objects[name] = bytes(data)
+    return storage
+
+
+def outcome(storage: MemoryStorage) -> tuple[set[str], list[dict[bytes, bytes]]]:
+    """Objects that verify names, and every snapshot that can be read to its end."""
+    vault = Vault.open(storage, wrap=KEY)
+    named = {str(error["object"]) for error in vault.verify(read_data=1.0).errors}
+    read = []
+    for snapshot in vault.snapshots():
+        try:
+            read.append(contents(vault, snapshot))
+        except Damaged:
+            continue
+    return named, read
+
+
+@pytest.mark.parametrize("kind", ["config", "config-copy", "keys", "keys-copy", "packs", "index",
+                                  "snapshots"])  # fmt: skip
+def test_one_flipped_bit_anywhere_is_named_and_never_wrong_data(sound, kind):
+    wrong = []
+    for name in kinds(sound)[kind]:
+        for at in places(name, sound[name]):
+            storage = flipped(sound, name, at)
+            named, read = outcome(storage)
+            truths = [FILES, {path: FILES[path] for path in list(FILES)[:3]}]
+            if name not in named or any(one not in truths for one in read):
+                wrong.append((name, at, named))
+
+    assert wrong == []
+
+
+def test_the_sample_has_every_kind_of_object(sound):
+    assert set(kinds(sound)) == {
+        "config", "config-copy", "keys", "keys-copy", "packs", "index", "snapshots",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("cut", [0, 1, 71, 72, 100, -1])
+@pytest.mark.parametrize("kind", ["packs", "index", "snapshots", "config", "keys"])
+def test_an_object_cut_short_is_named(sound, kind, cut):
+    storage = MemoryStorage()
+    storage.objects = dict(sound)
+    name = kinds(sound)[kind][0]
+    storage.objects[name] = sound[name][:cut]
+
+    named, _ = outcome(storage)
+
+    assert name in named
+
+
+@pytest.mark.parametrize("kind", ["packs", "index", "snapshots"])
+def test_two_objects_that_changed_places_are_both_named(sound, kind):
+    first, second = kinds(sound)[kind][:2]
+    storage = MemoryStorage()
+    storage.objects = {**sound, first: sound[second], second: sound[first]}
+
+    named, _ = outcome(storage)
+
+    assert {first, second} <= named
+
+
+def test_bytes_behind_the_end_are_named(sound):
+    for kind in ("index", "snapshots", "packs"):
+        storage = MemoryStorage()
+        name = kinds(sound)[kind][0]
+        storage.objects = {**sound, name: sound[name] + b"\0"}
+
+        assert name in outcome(storage)[0]
+
+
+def test_a_missing_pack_is_named_with_the_snapshots_it_hurts(sound):
+    storage = MemoryStorage()
+    storage.objects = dict(sound)
+    vault = Vault.open(storage, wrap=KEY)
+    entry = vault.find(vault.snapshots()[0], b"tree/d")
+    place = vault._engine.stock.locate(entry.chunks[0][:32])
+    storage.delete(place.pack.object_name)
+
+    errors = Vault.open(storage, wrap=KEY).verify().errors
+
+    assert [error["snapshots"] for error in errors] == [[vault.snapshots()[0].id]]
+
+
+def test_another_vaults_objects_do_not_pass(sound):
+    other = MemoryStorage()
+    stranger = Vault.create(other, wrap=KEY)
+    source = MemorySource(folder(b"tree"), (file(b"tree/x"), b"evil"))
+    forged = stranger.backup(source, name="site", report=Notes()).snapshot
+    storage = MemoryStorage()
+    storage.objects = other.objects | sound
+
+    vault = Vault.open(storage, wrap=KEY)
+
+    assert forged.id not in [one.id for one in vault.snapshots()]
+    with pytest.raises(Damaged):
+        vault.snapshot(forged.id)
+    with pytest.raises(VaultError):
+        Vault.open(other, wrap=type(KEY)("test", b"x" * 32))
+    assert not issubclass(WrongKey, Damaged)

@@ -1,0 +1,323 @@
+"""The invariants of the vault's design, by number. 2 by real kills is in test_kills.py, 4 in
+test_bit_flips.py."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+
+from tests.vault.conftest import KEY
+from tests.vault.sources import MemorySource, Notes, file, folder
+from tests.vault.trees import contents
+from webapp.vault import SnapshotRevoked, StorageFull, StorageUnavailable, Vault, boxes, processes
+from webapp.vault.errors import StorageError
+from webapp.vault.hooks import Hooks
+from webapp.vault.snapshots import FINISHED, PENDING
+from webapp.vault.storage.memory import MemoryStorage
+
+DATA = random.Random(9).randbytes(3_000_000)
+
+
+def source(*extra: bytes) -> MemorySource:
+    items = [(file(b"tree/%02d" % number), DATA[number * 1000 :]) for number in range(4)]
+    return MemorySource(folder(b"tree"), *items, *((file(path), path) for path in extra))
+
+
+class Recorder(MemoryStorage):
+    """Remembers the order of changes; fails or acts when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[tuple[str, str]] = []
+        self.fail_at: int | None = None
+        self.error: StorageError = StorageFull("no space")
+        self.before_put = lambda name: None
+
+    def put(self, name, data):
+        self.before_put(name)
+        if self.fail_at is not None and len(self.log) >= self.fail_at:
+            raise self.error
+        super().put(name, data)
+        self.log.append(("put", name.partition("/")[0]))
+
+    def delete(self, name):
+        super().delete(name)
+        self.log.append(("delete", name.partition("/")[0]))
+
+
+def make(storage: MemoryStorage, **hooks) -> Vault:
+    return Vault.create(storage, wrap=KEY, hooks=Hooks(**hooks))
+
+
+# Invariant 1
+
+
+def test_invariant_1_a_snapshot_is_visible_only_after_all_it_needs(notes):
+    storage = Recorder()
+    vault = make(storage)
+    storage.log.clear()
+
+    vault.backup(source(), name="site", report=notes)
+
+    order = [name for act, name in storage.log]
+    assert order == ["packs", "packs", "index", "pending", "snapshots", "pending"]
+
+
+def test_invariant_1_a_full_vault_shows_nothing_as_done_at_whatever_put(notes):
+    whole = Recorder()
+    make(whole).backup(source(), name="site", report=notes)
+    for count in range(4, len(whole.log) - 1):
+        storage = Recorder()
+        vault = make(storage)
+        storage.fail_at = count
+
+        with pytest.raises(StorageFull):
+            vault.backup(source(), name="site", report=notes)
+
+        storage.fail_at = None
+        assert Vault.open(storage, wrap=KEY).snapshots() == []
+        result = vault.backup(source(), name="site", report=notes)
+        assert contents(vault, result.snapshot) == contents(vault, vault.snapshots()[0])
+        assert vault.verify(read_data=1.0).ok
+
+
+def test_invariant_1_a_stopped_backup_leaves_nothing_visible(vault, storage, notes):
+    class Stop(Exception):
+        pass
+
+    def stop(tally):
+        raise Stop
+
+    with pytest.raises(Stop):
+        vault.backup(source(), name="site", report=notes, on_progress=stop)
+
+    assert vault.snapshots() == []
+    assert list(storage.list(PENDING)) == []
+    assert threading.active_count() == 1
+
+
+def test_invariant_1_a_put_of_unknown_outcome_is_repeated_with_the_same_bytes(notes):
+    class Lossy(MemoryStorage):
+        lost = 0
+
+        def put(self, name, data):
+            super().put(name, data)
+            if name.startswith(FINISHED) and not self.lost:
+                self.lost += 1
+                raise StorageUnavailable("the answer was lost")
+
+    storage = Lossy()
+    vault = make(storage, sleep=lambda seconds: None)
+
+    result = vault.backup(source(), name="site", report=notes)
+
+    assert vault.snapshots() == [result.snapshot]
+
+
+# Invariant 2
+
+
+def test_invariant_2_what_a_killed_run_stored_is_not_stored_again(notes):
+    storage = Recorder()
+    vault = make(storage)
+    vault.backup(source(), name="site", report=notes)
+    for name in list(storage.objects):
+        if name.startswith(("snapshots/", "index/")):
+            storage.delete(name)
+
+    result = Vault.open(storage, wrap=KEY).backup(source(), name="site", report=notes)
+
+    assert result.tally.read_bytes > 2_000_000
+    assert result.tally.stored_bytes < 10_000
+
+
+def abandoned(vault: Vault, storage: MemoryStorage, **writer) -> str:
+    """What a writer leaves that died between pending and finished."""
+    result = vault.backup(source(), name="site", report=Notes())
+    root = vault._engine.roots.read(FINISHED + result.snapshot.id)
+    parts = boxes.unseal(
+        vault._engine.ring, b"S", FINISHED + root.id, storage.get(FINISHED + root.id)
+    )
+    identity = processes.identity() | writer
+    parts[0] = parts[0].replace(
+        b'"pid":%d' % processes.identity()["pid"], b'"pid":%d' % identity["pid"]
+    )
+    name = PENDING + root.id
+    storage.put(name, boxes.seal(vault._engine.ring, b"S", name, parts=parts, salt=b"s" * 32))
+    storage.delete(FINISHED + root.id)
+    return name
+
+
+def test_invariant_2_a_dead_writers_pending_is_removed_by_the_next_of_its_name(vault, storage):
+    name = abandoned(vault, storage, pid=2**22 + 1)
+
+    vault.backup(source(), name="other", report=Notes())
+    assert name in storage.objects
+    result = vault.backup(source(), name="site", report=Notes())
+
+    assert name not in storage.objects
+    assert vault.snapshots("site") == [result.snapshot]
+    assert result.snapshot.sequence > 2
+
+
+def test_invariant_2_a_living_writers_pending_stays(vault, storage):
+    name = abandoned(vault, storage)
+
+    vault.backup(source(), name="site", report=Notes())
+
+    assert name in storage.objects
+    assert vault.verify(read_data=1.0).ok
+
+
+def test_invariant_2_a_revoked_writer_takes_its_snapshot_back(notes):
+    storage = Recorder()
+    vault = make(storage)
+
+    def revoke(name):
+        if name.startswith(FINISHED):
+            storage.objects["revoked/" + name.partition("/")[2]] = b""
+
+    storage.before_put = revoke
+    with pytest.raises(SnapshotRevoked):
+        vault.backup(source(), name="site", report=notes)
+
+    assert vault.snapshots() == []
+
+
+# Invariant 3, the writer's half
+
+
+def condemn(vault: Vault, storage: MemoryStorage) -> list[str]:
+    """What a prune does to every pack there is."""
+    packs = [name for name in storage.objects if name.startswith("packs/")]
+    body = b"".join(bytes.fromhex(name.partition("/")[2]) for name in packs)
+    name = f"condemned/{len(storage.objects):032x}"
+    sealed = boxes.seal(vault._engine.ring, b"C", name, parts=(body,), salt=b"c" * 32)
+    storage.objects[name] = sealed
+    return packs
+
+
+def delete_condemned(storage: MemoryStorage, packs: list[str]) -> None:
+    for name in [*packs, *(name for name in storage.objects if name.startswith("condemned/"))]:
+        del storage.objects[name]
+
+
+def test_invariant_3_condemned_chunks_are_not_relied_on(vault, storage):
+    vault.backup(source(), name="site", report=Notes())
+    packs = condemn(vault, storage)
+
+    result = vault.backup(source(), name="site", report=Notes())
+
+    delete_condemned(storage, packs)
+    again = Vault.open(storage, wrap=KEY)
+    assert contents(again, result.snapshot)[b"tree/00"] == DATA
+
+
+def test_invariant_3_what_is_condemned_meanwhile_is_copied_out(notes):
+    storage = Recorder()
+    vault = make(storage)
+    vault.backup(source(), name="site", report=notes)
+    packs: list[str] = []
+
+    def prune_before_pending(name):
+        if name.startswith(PENDING) and not packs:
+            packs.extend(condemn(vault, storage))
+
+    storage.before_put = prune_before_pending
+    result = vault.backup(source(b"tree/new"), name="site", report=notes)
+
+    delete_condemned(storage, packs)
+    again = Vault.open(storage, wrap=KEY)
+    assert contents(again, result.snapshot)[b"tree/new"] == b"tree/new"
+    assert contents(again, result.snapshot)[b"tree/00"] == DATA
+
+
+def test_invariant_3_writers_at_once_do_not_hurt_each_other(storage):
+    make(storage)
+    failures = []
+
+    def write(number):
+        try:
+            vault = Vault.open(storage, wrap=KEY)
+            for _ in range(3):
+                vault.backup(source(b"tree/n%d" % number), name=f"s{number}", report=Notes())
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    vault = Vault.open(storage, wrap=KEY)
+    assert failures == []
+    assert len(vault.snapshots()) == 12
+    assert vault.verify(read_data=1.0).ok
+
+
+# Invariant 5
+
+
+@pytest.mark.parametrize("harm", ["cache deleted", "cache damaged", "index deleted", "both"])
+def test_invariant_5_indexes_are_caches(storage, notes, tmp_path, harm):
+    make(storage).backup(source(), name="site", report=notes)
+    Vault.open(storage, wrap=KEY, cache_dir=tmp_path).verify()
+    (cache,) = tmp_path.iterdir()
+    if harm in ("cache deleted", "both"):
+        cache.unlink()
+    if harm == "cache damaged":
+        data = bytearray(cache.read_bytes())
+        data[-40] ^= 1
+        cache.write_bytes(data)
+    if harm in ("index deleted", "both"):
+        for name in [name for name in storage.objects if name.startswith("index/")]:
+            storage.delete(name)
+
+    vault = Vault.open(storage, wrap=KEY, cache_dir=tmp_path)
+
+    result = vault.backup(source(), name="site", report=notes)
+    assert contents(vault, result.snapshot)[b"tree/00"] == DATA
+    assert result.tally.stored_bytes < 10_000
+    assert vault.verify(read_data=1.0).ok
+
+
+def test_invariant_5_a_cache_of_another_vault_is_not_used(tmp_path, notes):
+    first, second = MemoryStorage(), MemoryStorage()
+    for storage in (first, second):
+        make(storage)
+        vault = Vault.open(storage, wrap=KEY, cache_dir=tmp_path)
+        vault.backup(source(), name="site", report=notes)
+        assert vault.verify(read_data=1.0).ok
+
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+# Invariants 6 and 8
+
+
+def test_invariant_6_a_clock_that_jumps_back_is_clamped_and_said(notes):
+    clock = [5 * 10**18]
+    storage = MemoryStorage(now_ns=lambda: clock[0])
+    vault = make(storage)
+    first = vault.backup(source(), name="site", report=notes).snapshot
+    clock[0] -= 10**17
+
+    second = vault.backup(source(), name="site", report=notes).snapshot
+
+    assert vault.snapshots() == [second, first]
+    assert second.created_ns == first.created_ns + 1
+    assert "behind" in notes.lines[0]
+
+
+def test_invariant_8_each_snapshot_names_its_predecessor(vault, storage, notes):
+    first = vault.backup(source(), name="site", report=notes).snapshot
+    vault.backup(source(), name="other", report=notes)
+
+    second = vault.backup(source(), name="site", report=notes).snapshot
+
+    assert second.predecessor == first.id
+    assert second.predecessor_hash == vault._engine.roots.digest(FINISHED + first.id)
+    assert first.predecessor == ""
