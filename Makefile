@@ -87,7 +87,7 @@ bench: setup-dev  ## measure speed on this machine
 
 screenshots: setup-dev  ## take the pictures of docs/screenshots
 	@.ci/packages chromium
-	@$(BIN)/python tests/e2e/screenshots.py
+	@$(BIN)/python -m tests.e2e.screenshots
 
 # --- upkeep --------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ def places_of(config: Mapping[str, object]) -> frozenset[str]:
     found = {str(config.get(name) or "") for name in ("path", "config")}
     database = str(config.get("db") or "")
     if database.startswith("sqlite:///"):
-        found.add(database.removeprefix("sqlite://"))
+        found.add(database.removeprefix("sqlite:///"))  # four slashes: an absolute path
     return frozenset(path for path in found if path.startswith("/"))
 
 

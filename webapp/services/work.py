@@ -14,7 +14,7 @@ from webapp.domain.runs import RunType
 from webapp.errors import AppError, ConnectorError, Forbidden, Invalid, NotFound, Refused
 from webapp.extensions import db
 from webapp.models import Run
-from webapp.services import captures, checks, claims, runs, verification
+from webapp.services import captures, checks, claims, demo, runs, verification
 from webapp.services.claims import MOST_ATTEMPTS, Canceled, Claim, Heartbeat, Interrupted, LeaseLost
 from webapp.services.runs import Ending
 from webapp.vault.errors import VaultError
@@ -25,6 +25,8 @@ WORK: dict[tuple[RunType, str], Callable[[Claim], Ending]] = {
     (RunType.CAPTURE, "capture"): captures.carry_out,
     (RunType.MAINTENANCE, "check"): checks.carry_out,
     (RunType.MAINTENANCE, "verify"): verification.carry_out,
+    (RunType.MAINTENANCE, "demo_damage"): demo.carry_out_damage,
+    (RunType.MAINTENANCE, "demo_removal"): demo.carry_out_removal,
 }
 
 # Codes of the vault whose sentence differs from the error's own text, which may hold a path.
