@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 START_SECONDS, STOP_SECONDS = 40, 20
@@ -131,6 +131,8 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], home: Path) -> None:
         try:
             with urlopen(url, timeout=2):
                 return
+        except HTTPError:
+            return  # it answers
         except (URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
     raise RuntimeError("lastgood serve did not come up:\n" + (home / "serve.log").read_text())

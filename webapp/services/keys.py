@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from webapp import clock
 from webapp.errors import ConfigError
@@ -59,7 +59,10 @@ def load(settings: Settings) -> KeyRing:
     Raises:
         ConfigError: a key is missing or another one than the database was made with.
     """
-    row = db.session.get(Installation, 1)
+    try:
+        row = db.session.get(Installation, 1)
+    except (OperationalError, ProgrammingError):  # no such table
+        row = None
     db.session.rollback()
     if row is None:
         raise ConfigError("This database is not set up yet. Run: lastgood init")
