@@ -14,7 +14,7 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 def register(app: Flask) -> None:
     app.jinja_env.filters.update(
-        size=size, number=number, ago=ago, moment=moment, length=length, short_id=short_id
+        size=size, number=number, ago=ago, moment=moment, duration=length, short_id=short_id
     )
     app.jinja_env.globals.update(now=clock.now)
 

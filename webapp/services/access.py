@@ -106,7 +106,7 @@ def tenants_of(actor: Actor) -> list[Tenant]:
     return list(db.session.scalars(query))
 
 
-def rows(model: type[Row], access: Access) -> Select[tuple[Row]]:
+def rows(model: type[Row], access: Access) -> Select[Row]:
     """Start a query that can only see this tenant's rows."""
     return select(model).where(model.tenant_id == access.tenant.id)
 

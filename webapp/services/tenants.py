@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 
 from webapp.domain import roots
 from webapp.domain.actors import Actor
@@ -14,7 +15,7 @@ from webapp.domain.tenants import TwoPeople, is_slug, is_zone
 from webapp.errors import Conflict, Invalid
 from webapp.extensions import db
 from webapp.items import Json
-from webapp.models import Tenant, TenantStatus
+from webapp.models import Membership, Source, Tenant, TenantStatus
 from webapp.services import access as gate
 from webapp.services import audit, installation
 from webapp.services.access import Access
@@ -36,6 +37,24 @@ class Facts:
     environment_label: str = "production"
     recovery_point_minutes: int = 24 * 60
     needs_two_people: tuple[TwoPeople, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A tenant in the list, with what is counted of it."""
+
+    tenant: Tenant
+    sources: int
+    members: int
+
+
+def rows(actor: Actor) -> list[Row]:
+    """Every tenant that the actor may see, by name. Three queries, however many there are."""
+    seen = gate.tenants_of(actor)
+    ids = [tenant.id for tenant in seen]
+    sources = _counts(Source, ids, Source.removed_at.is_(None))
+    members = _counts(Membership, ids)
+    return [Row(t, sources.get(t.id, 0), members.get(t.id, 0)) for t in seen]
 
 
 def add(actor: Actor, slug: str, facts: Facts, *, at: datetime) -> Tenant:
@@ -128,6 +147,11 @@ def overlapping_tenants(access: Access, root: str) -> list[Tenant]:
     return [t for t in others if any(roots.overlaps(root, theirs) for theirs in t.granted_roots)]
 
 
+def next_states(tenant: Tenant) -> list[TenantStatus]:
+    """What the tenant can become from its present state."""
+    return [status for status in TenantStatus if status in _STEPS[tenant.status]]
+
+
 def move_to(access: Access, status: TenantStatus) -> Tenant:
     """Suspend, activate or let leave; commits.
 
@@ -142,6 +166,17 @@ def move_to(access: Access, status: TenantStatus) -> Tenant:
     _record(access, f"tenant.{status}", {})
     db.session.commit()
     return tenant
+
+
+def _counts(
+    model: type[Source] | type[Membership], tenant_ids: list[UUID], *conditions: ColumnElement[bool]
+) -> dict[UUID, int]:
+    query = (
+        select(model.tenant_id, func.count())
+        .where(model.tenant_id.in_(tenant_ids), *conditions)
+        .group_by(model.tenant_id)
+    )
+    return {tenant_id: count for tenant_id, count in db.session.execute(query)}
 
 
 def _usable_root(tenant: Tenant, path: str) -> str:
