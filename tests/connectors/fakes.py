@@ -10,8 +10,9 @@ from uuid import UUID
 
 from blake3 import blake3
 
-from webapp.connectors.base import Desired, Surroundings
-from webapp.connectors.writing import Permit, PermitRefused
+from webapp.connectors.base import Action, Desired, Surroundings
+from webapp.connectors.writing import Permit, PermitRefused, open_for_writing
+from webapp.errors import ConnectorError
 from webapp.items import Entry, EntryKind, StoredEntry, key_of
 
 PERMIT = Permit(run_id=UUID(int=1), fence=1, plan_id=UUID(int=2), digest="d")
@@ -111,3 +112,30 @@ def around(tmp_path, *roots, own_data=(), exempt=()):
         exempt=tuple(exempt),
         scratch=scratch,
     )
+
+
+def restore(connector, snapshot, *, delete=False, scope=(), desired=None, authority=None):
+    """Plan and carry out a restore; return the rows and what went wrong, by key."""
+    wanted = snapshot.desired() if desired is None else desired
+    rows = list(connector.plan(wanted, stored=snapshot, delete=delete, scope=scope))
+    problems = {}
+    writer = open_for_writing(connector, PERMIT, authority or Authority())
+    try:
+        for row in rows:
+            if row.action in {Action.UNCHANGED, Action.BLOCKED}:
+                continue
+            try:
+                assert writer.apply(row, snapshot.find(row.key), snapshot) == row.after
+            except ConnectorError as error:
+                problems[row.key] = error.code
+        writer.finish()
+    finally:
+        writer.close()
+    return rows, problems
+
+
+def actions(connector, snapshot, **options):
+    """What a restore would do now, but for what is unchanged."""
+    options = {"delete": False, "scope": (), **options}
+    rows = connector.plan(snapshot.desired(), stored=snapshot, **options)
+    return {row.key: str(row.action) for row in rows if row.action != Action.UNCHANGED}

@@ -11,9 +11,12 @@ import os
 import stat
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from webapp.hosts.facts import group_name, user_name
 from webapp.items import Entry, EntryKind, fingerprint
+
+E = TypeVar("E", bound=Entry)
 
 _ONLY_ROOT_SETS = (b"security.", b"trusted.")
 
@@ -27,34 +30,60 @@ def state_of(entry: Entry, digest: bytes) -> str:
     return fingerprint(entry, digest)
 
 
-def reachable(wanted: Entry, live: Entry | None) -> tuple[Entry, list[str]]:
-    """What *wanted* becomes when this process writes it, and what cannot be had, in sentences.
+def reachable(wanted: E, live: Entry | None, *, rewrites: bool) -> tuple[E, list[str]]:
+    """What *wanted* becomes when this process restores it, and what cannot be had, in sentences.
 
-    Root reaches everything. Others own what they write, and give it to groups of their own only.
+    Root reaches everything. Others own what they write, may give it to groups of their own only,
+    and cannot set anything on what belongs to somebody else.
+
+    Args:
+        rewrites: content is written anew, so that the result is a new file.
     """
     if os.geteuid() == 0:
         return wanted, []
-    uid, gid = _owner(wanted, live)
-    mode, attributes = wanted.mode, wanted.xattrs
-    if gid != wanted.gid:
-        mode &= ~stat.S_ISGID
-    if uid != wanted.uid:
-        mode &= ~stat.S_ISUID
-    attributes = tuple(pair for pair in attributes if not pair[0].startswith(_ONLY_ROOT_SETS))
+    attributes = tuple(pair for pair in wanted.xattrs if not pair[0].startswith(_ONLY_ROOT_SETS))
+    mine = own_groups()
+    if live is None or rewrites:
+        gid = wanted.gid if wanted.gid in mine else os.getegid()
+    elif live.uid == os.geteuid():
+        gid = wanted.gid if wanted.gid in mine else live.gid
+    else:
+        return _left_alone(wanted, live)
+    mode = wanted.mode if gid == wanted.gid else wanted.mode & ~stat.S_ISGID
+    mode = mode if wanted.uid == os.geteuid() else mode & ~stat.S_ISUID
+    reached = replace(wanted, uid=os.geteuid(), gid=gid, mode=mode, xattrs=attributes)
+    return reached, _lacks(wanted, reached)
+
+
+def own_groups() -> set[int]:
+    """The groups that this process may give its files to."""
+    return {os.getegid(), *os.getgroups()}
+
+
+def _left_alone(wanted: E, live: Entry) -> tuple[E, list[str]]:
+    kept = replace(
+        wanted,
+        uid=live.uid,
+        gid=live.gid,
+        mode=live.mode,
+        mtime_ns=live.mtime_ns,
+        xattrs=live.xattrs,
+    )
+    if not differences(live, wanted):
+        return kept, []
+    who = _ids(live.uid, live.gid)
+    return kept, [f"It belongs to {who}, so its other facts stay as they are."]
+
+
+def _lacks(wanted: Entry, reached: Entry) -> list[str]:
     lacks = []
-    if (uid, gid) != (wanted.uid, wanted.gid):
-        lacks.append(f"Only root can give it to {_who(wanted)}; it belongs to {_ids(uid, gid)}.")
-    if attributes != wanted.xattrs:
+    if (reached.uid, reached.gid) != (wanted.uid, wanted.gid):
+        owner = f"{wanted.user or wanted.uid}:{wanted.group or wanted.gid}"
+        now = _ids(reached.uid, reached.gid)
+        lacks.append(f"Only root can give it to {owner}; it will belong to {now}.")
+    if reached.xattrs != wanted.xattrs:
         lacks.append("Only root can set its system attributes.")
-    return replace(wanted, uid=uid, gid=gid, mode=mode, xattrs=attributes), lacks
-
-
-def _owner(wanted: Entry, live: Entry | None) -> tuple[int, int]:
-    mine = {os.getegid(), *os.getgroups()}
-    if wanted.gid in mine:
-        return os.geteuid(), wanted.gid
-    kept = live is not None and live.uid == os.geteuid() and live.gid in mine
-    return os.geteuid(), live.gid if live is not None and kept else os.getegid()
+    return lacks
 
 
 def differences(live: Entry, wanted: Entry) -> list[str]:
@@ -84,11 +113,6 @@ def _attributes(live: Entry, wanted: Entry) -> str:
     if all(name.startswith(b"system.posix_acl_") for name in changed):
         return "its access list"
     return "its extended attributes"
-
-
-def _who(entry: Entry) -> str:
-    user, group = entry.user or str(entry.uid), entry.group or str(entry.gid)
-    return f"{user}:{group}"
 
 
 def _ids(uid: int, gid: int) -> str:

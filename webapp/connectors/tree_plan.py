@@ -14,8 +14,8 @@ from webapp.connectors.base import Action, Desired, Planned
 from webapp.connectors.sections import nowhere
 from webapp.connectors.states import differences, joined, reachable, state_of
 from webapp.connectors.tree_removals import Removals, surplus
-from webapp.connectors.tree_target import Blocked, Live, Target
-from webapp.items import Entry, EntryKind, StoredContent, StoredEntry, is_safe, path_of
+from webapp.connectors.tree_target import Blocked, Live, Target, content_differs
+from webapp.items import Entry, EntryKind, StoredContent, StoredEntry, path_of
 
 _DEVICES = {EntryKind.CHARACTER, EntryKind.BLOCK}
 _MOST_DIFF_BYTES = 8 * 1024 * 1024  # over a whole plan
@@ -86,14 +86,9 @@ class TreePlan:
 
     def _refuse(self, path: bytes) -> None:
         """Raise ``Blocked`` for what must not be written whatever is there now."""
-        if not is_safe(path):
-            raise Blocked("escapes_target")
+        self._target.refuse(path)
         if self._blocked is not None and path.startswith(self._blocked + b"/"):
             raise Blocked("type_differs", "The folder it lies in cannot be restored.")
-        if path in self._target.rules.hidden:
-            raise Blocked("not_supported", "Another part of this source takes care of it.")
-        if self._target.is_off_limits(path):
-            raise Blocked("inside_own_data")
         parent, _, name = path.rpartition(b"/")
         if self._target.folds(parent):
             low = parent + b"/" + os.fsencode(os.fsdecode(name).casefold())
@@ -112,7 +107,8 @@ class TreePlan:
             raise Blocked("type_differs", f"{kinds}, and removing was not asked for.")
 
     def _compared(self, path: bytes, wanted: StoredEntry, live: Live | None) -> Planned:
-        reached, lacks = reachable(wanted, live.entry if live else None)
+        rewrites = content_differs(wanted, live)
+        reached, lacks = reachable(wanted, live.entry if live else None, rewrites=rewrites)
         action, words, risk = self._judged(path, wanted, reached, live)
         text = None
         if action is Action.REPLACE and live is not None and live.entry.kind is wanted.kind:
@@ -180,14 +176,6 @@ class TreePlan:
         text = diff.unified(old, new) if old is not None and new is not None else None
         self._diff_bytes += len(text or "")
         return text
-
-
-def content_differs(wanted: StoredEntry, live: Live) -> bool:
-    """Say whether more than facts differs between two things of one kind."""
-    entry = live.entry
-    return (entry.size, live.digest, entry.link_target, entry.device) != (
-        wanted.size, wanted.digest, wanted.link_target, wanted.device,
-    )  # fmt: skip
 
 
 def _are_folders(live: Entry, wanted: Entry) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from webapp.connectors.base import REASONS
@@ -14,7 +15,7 @@ from webapp.hosts.bounds import Place
 from webapp.hosts.folding import folds
 from webapp.hosts.local import Folder
 from webapp.hosts.walk import OUR_TEMPORARY, Rules, reason
-from webapp.items import Entry, EntryKind, key_of
+from webapp.items import Entry, EntryKind, StoredEntry, is_safe, key_of
 
 
 class Blocked(Exception):
@@ -54,6 +55,10 @@ class Target:
     rules: Rules
     only: bytes = b""
     _folding: dict[bytes, bool] = field(default_factory=dict)
+    _is_own_data: Callable[[bytes], bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._is_own_data = self.place.bounds.own_data_test()
 
     def key(self, path: bytes) -> str:
         """The item key of a relative path."""
@@ -93,7 +98,20 @@ class Target:
 
     def is_off_limits(self, path: bytes) -> bool:
         """Say whether *path* lies in our own data."""
-        return self.place.bounds.refuses(self.place.real + b"/" + path)
+        return self._is_own_data(self.place.real + b"/" + path)
+
+    def refuse(self, path: bytes) -> None:
+        """Refuse what must not be written whatever is there now.
+
+        Raises:
+            Blocked: with the reason.
+        """
+        if not is_safe(path):
+            raise Blocked("escapes_target")
+        if path in self.rules.hidden or not self.takes(path):
+            raise Blocked("not_supported", "Another part of this source takes care of it.")
+        if self.is_off_limits(path):
+            raise Blocked("inside_own_data")
 
     def folds(self, parent: bytes) -> bool:
         """Say whether the folder *parent* takes ``A`` and ``a`` for one name."""
@@ -114,6 +132,16 @@ class Target:
             return [name for name in names if not OUR_TEMPORARY.fullmatch(name)]
         finally:
             os.close(folder)
+
+
+def content_differs(wanted: StoredEntry, live: Live | None) -> bool:
+    """Say whether more than facts differs."""
+    if live is None or live.entry.kind is not wanted.kind:
+        return True
+    entry = live.entry
+    return (entry.size, live.digest, entry.link_target, entry.device) != (
+        wanted.size, wanted.digest, wanted.link_target, wanted.device,
+    )  # fmt: skip
 
 
 def present_state(folder: Folder, path: bytes) -> str:

@@ -11,6 +11,9 @@ from typing import Protocol
 from uuid import UUID
 
 from webapp.connectors.base import Connector, Writer
+from webapp.connectors.files import FilesConnector
+from webapp.connectors.pen import Pen
+from webapp.connectors.tree_writer import TreeWriter
 from webapp.errors import AppError, ConnectorError
 
 
@@ -46,5 +49,15 @@ def open_for_writing(connector: Connector, permit: Permit, authority: PermitAuth
         PermitRefused: the authority says no.
         ConnectorError: the target cannot be written.
     """
-    authority.confirm(permit)
+
+    def confirm() -> None:
+        authority.confirm(permit)
+
+    confirm()
+    return _writer(connector, Pen(confirm, permit.run_id))
+
+
+def _writer(connector: Connector, pen: Pen) -> Writer:
+    if isinstance(connector, FilesConnector):
+        return TreeWriter(connector.tree, pen)
     raise ConnectorError("not_supported", f"A {connector.label} cannot be restored into.")

@@ -8,6 +8,7 @@ below an open descriptor, without links (``webapp.hosts.beneath``).
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +26,17 @@ class Bounds:
 
     def refuses(self, real: bytes) -> bool:
         """Say whether *real*, a path without links, lies in our own data."""
-        if any(_holds(_real(folder), real) for folder in self.exempt):
-            return False
-        return any(_holds(_real(folder), real) for folder in self.own_data)
+        return self.own_data_test()(real)
+
+    def own_data_test(self) -> Callable[[bytes], bool]:
+        """The question of ``refuses`` with our own folders looked up once, for many paths."""
+        own, exempt = self.own_folders(), tuple(_real(folder) for folder in self.exempt)
+
+        def refuses(real: bytes) -> bool:
+            is_own = any(_holds(folder, real) for folder in own)
+            return is_own and not any(_holds(folder, real) for folder in exempt)
+
+        return refuses
 
     def own_folders(self) -> tuple[bytes, ...]:
         """Our own folders, without links: a walk from above must not go into them."""

@@ -22,7 +22,7 @@ _KINDS = {
 _DEVICES = {EntryKind.CHARACTER, EntryKind.BLOCK}
 _NO_XATTRS = {errno.ENOTSUP, errno.ENODATA, errno.EPERM, errno.EACCES}
 # Labels that the system sets by its own rules, such as security.selinux, belong to the machine.
-_KEPT = ("user.", "system.posix_acl_", "security.capability")
+KEPT_XATTRS = ("user.", "system.posix_acl_", "security.capability")
 
 Xattrs = tuple[tuple[bytes, bytes], ...]
 
@@ -78,7 +78,7 @@ def xattrs(folder: int, name: bytes) -> Xattrs:
         raise
     if not found:
         return ()
-    return _values(place, sorted(key for key in found if key.startswith(_KEPT)))
+    return _values(place, sorted(key for key in found if key.startswith(KEPT_XATTRS)))
 
 
 def _values(place: bytes, names: list[str]) -> Xattrs:

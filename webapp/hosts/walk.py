@@ -56,7 +56,6 @@ class Walk:
     Attributes:
         root: descriptor of the root, kept by the caller.
         section: first part of every entry's path, such as ``b"tree"``.
-        facts: also read links' targets and extended attributes; off to look at names only.
         left_out: relative paths that were there and not yielded, for whoever must know.
     """
 
@@ -64,7 +63,6 @@ class Walk:
     section: bytes
     rules: Rules
     report: Report
-    facts: bool = True
     left_out: list[bytes] = field(default_factory=list)
     _links: dict[tuple[int, int], bytes] = field(default_factory=dict)
     _levels: list[_Level] = field(default_factory=list)
