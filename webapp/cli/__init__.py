@@ -35,9 +35,9 @@ _discover()
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and end the process with one of ``EXIT``."""
     try:
-        lastgood.main(args=arguments, prog_name="lastgood", standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        # Outside standalone mode click returns the code of an Exit instead of raising it.
+        code = lastgood.main(args=arguments, prog_name="lastgood", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else EXIT.DONE)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

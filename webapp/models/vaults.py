@@ -28,3 +28,4 @@ class VaultRecord(TenantOwned, Model):
     stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     verified_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    recovery_sheet_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when it was last taken

@@ -33,6 +33,7 @@ _TENANT = (
     ("Restore log", "restore_log.index", "history", "can_see_audit"),
     ("Audit", "audit.index", "clipboard-list", "can_see_audit"),
     ("People", "people.index", "users", "can_manage"),
+    ("Vault", "vaults.show", "shield-lock", "can_administer"),
 )
 
 
