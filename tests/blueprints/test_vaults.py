@@ -29,7 +29,7 @@ def vault(app, people, tmp_path):
         )
         db.session.commit()
         made.close()
-        yield storage
+    return storage
 
 
 def test_an_admin_is_told_that_nobody_took_the_sheet(cast, vault):

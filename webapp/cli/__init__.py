@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import sys
 from importlib import import_module
@@ -34,6 +35,7 @@ _discover()
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and end the process with one of ``EXIT``."""
+    os.umask(0o077)  # what we make is for the service's user only; restores set modes themselves
     try:
         # Outside standalone mode click returns the code of an Exit instead of raising it.
         code = lastgood.main(args=arguments, prog_name="lastgood", standalone_mode=False)
