@@ -53,7 +53,11 @@ def test_reads_a_range(storage, offset, length, expected):
     assert storage.get("packs/a1", offset=offset, length=length) == expected
 
 
-@pytest.mark.parametrize("data", [b"", bytearray(b"abc"), memoryview(b"abcd")[1:]], ids=repr)
+@pytest.mark.parametrize(
+    "data",
+    [b"", bytearray(b"abc"), memoryview(b"abcd")[1:]],
+    ids=["nothing", "bytearray", "memoryview"],
+)
 def test_takes_any_bytes(storage, data):
     storage.put("a", data)
 
