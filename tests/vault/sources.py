@@ -49,6 +49,7 @@ class MemorySource:
     def __init__(self, *items: tuple[Entry, bytes | Callable[[], BinaryIO]] | Entry) -> None:
         pairs = [item if isinstance(item, tuple) else (item, b"") for item in items]
         self.pairs = sorted(pairs, key=lambda pair: sort_key(pair[0].path))
+        self._contents = {entry.path: content for entry, content in pairs}
         self.opened: list[bytes] = []
         self.known: dict[str, Json] = {}
 
@@ -60,7 +61,7 @@ class MemorySource:
 
     def open(self, entry: Entry) -> BinaryIO:
         self.opened.append(entry.path)
-        content = next(content for one, content in self.pairs if one.path == entry.path)
+        content = self._contents.get(entry.path, b"")
         return io.BytesIO(content) if isinstance(content, bytes) else content()
 
     def facts(self) -> dict[str, Json]:

@@ -191,10 +191,12 @@ def test_a_stream_has_the_size_that_came(vault):
     assert (entry.size, entry.digest) == (200_000, blake3(b"x" * 200_000).digest())
 
 
-def test_a_database_read_from_a_scratch_copy_keeps_its_own_facts(vault, tmp_path):
+@pytest.mark.parametrize("with_inode", [True, False])
+def test_a_database_read_from_a_scratch_copy_keeps_its_own_facts(vault, tmp_path, with_inode):
     copy = tmp_path / "copy"
     copy.write_bytes(b"sqlite")
-    source = MemorySource((file(b"db/shop", inode=0), lambda: io.FileIO(copy)))
+    inode = copy.stat().st_ino if with_inode else 0
+    source = MemorySource((file(b"db/shop", inode=inode), lambda: io.FileIO(copy)))
 
     entry = vault.find(backup(vault, source).snapshot, b"db/shop")
 

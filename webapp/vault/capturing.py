@@ -125,8 +125,7 @@ class Capture:
             self._fail(entry, "changed_while_read", _TORN)
         seen = self._as_seen(entry, read)
         replaced = read.before is not None and _is_other(entry, read)
-        is_copy = entry.path.startswith(b"db/")  # read from a copy made for the purpose
-        unsure = not read.is_stable or ((young or replaced) and not is_copy)
+        unsure = not read.is_stable or ((young or replaced) and not _is_copy(entry))
         flags, refs = self._shorten(read.refs)
         flags |= rows.UNSURE if unsure else 0
         content = rows.Content(read.digest, flags, read.holes, refs).pack()
@@ -164,7 +163,8 @@ class Capture:
 
     def _as_seen(self, entry: Entry, read: files.Read) -> Entry:
         """The entry with size and times as they were when it was read, if it is the same file."""
-        if read.before is None or read.before.st_ino != entry.inode:
+        is_it = read.before is not None and read.before.st_ino == entry.inode
+        if read.before is None or not is_it or _is_copy(entry):
             return entry if entry.size == read.size else replace(entry, size=read.size)
         mtime_ns, ctime_ns = read.before.st_mtime_ns, read.before.st_ctime_ns
         if (entry.size, entry.mtime_ns, entry.ctime_ns) == (read.size, mtime_ns, ctime_ns):
@@ -210,6 +210,11 @@ class Capture:
         if len(self._links) >= _MOST_LINKS:
             del self._links[next(iter(self._links))]
         self._links[path] = content
+
+
+def _is_copy(entry: Entry) -> bool:
+    """Databases are read from a copy made for the purpose, whose times say nothing of theirs."""
+    return entry.path.startswith(b"db/")
 
 
 def _is_other(entry: Entry, read: files.Read) -> bool:
