@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.connectors.fakes import Memory, Recorder, around
+from tests.connectors.fakes import Memory, Recorder, actions, around, restore
 from tests.connectors.test_sqlite import change, make
 from webapp.connectors import registry
 from webapp.connectors.base import Action
@@ -138,3 +138,29 @@ def test_a_part_outside_the_roots_is_refused(site, tmp_path, report):
     Memory(connector.source("full", report))
 
     assert report.failures == {"db:other": "outside_roots"}
+
+
+def test_a_whole_site_comes_back(connector, shop):
+    snapshot = Memory(connector.source("full", Recorder()))
+    change(shop / "shop.db", "DROP TABLE orders")
+    (shop / "shop.ini").unlink()
+    (shop / "index.html").write_text("hacked")
+    (shop / "evil.php").touch()
+
+    _, problems = restore(connector, snapshot, delete=True)
+
+    assert problems == {}
+    assert actions(connector, snapshot, delete=True) == {}
+
+
+def test_a_whole_site_goes_into_a_new_folder(connector, tmp_path):
+    snapshot = Memory(connector.source("full", Recorder()))
+    keys = [wanted.key for wanted in snapshot.desired()]
+    target = registry.at_path(tmp_path / "out" / "there", keys, around(tmp_path))
+
+    _, problems = restore(target, snapshot)
+
+    assert problems == {}
+    assert actions(target, snapshot, delete=True) == {}
+    assert (tmp_path / "out" / "there" / "db" / "shop.db").exists()
+    assert (tmp_path / "out" / "there" / "config" / "shop.ini").exists()

@@ -235,7 +235,7 @@ def beside(program, path):
     with subprocess.Popen(command, **pipes) as process:
         process.stdout.readline()
         try:
-            yield
+            yield process
         finally:
             process.kill()
 

@@ -55,7 +55,7 @@ class Database:
         self.name = os.fsencode(Path(path).stem)
         self.wait_seconds = wait_seconds
         self.bounds = bounds_of(surroundings)
-        self._scratch = surroundings.scratch
+        self.surroundings = surroundings
 
     def place(self) -> Place:
         """Where the file is; checked against the bounds each time anew."""
@@ -204,7 +204,7 @@ class Database:
             return Copy(path=raw.path, digest=raw.digest, contents=None, problem=str(error))
 
     def _fresh(self) -> Path:
-        return Path(tempfile.mkdtemp(dir=self._scratch, prefix="db-"))
+        return Path(tempfile.mkdtemp(dir=self.surroundings.scratch, prefix="db-"))
 
 
 def _fold(still: Path, copy: Path) -> None:

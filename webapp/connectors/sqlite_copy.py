@@ -96,14 +96,14 @@ def _connect(path: bytes, identity: Identity, wait_seconds: float) -> sqlite3.Co
     )
     try:
         live.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        _require_opened(identity)
+        require_opened(identity)
     except BaseException:
         live.close()
         raise
     return live
 
 
-def _require_opened(identity: Identity) -> None:
+def require_opened(identity: Identity) -> None:
     """Make sure that SQLite, which opens by path, has opened the very file that was found."""
     for name in os.listdir("/proc/self/fd"):
         try:

@@ -75,17 +75,22 @@ class Places:
         if self.target.folder is not None:
             self.target.folder.forget()
 
-    def finish(self) -> None:
-        """Set modes and times of folders, the deepest first, and make everything durable."""
+    def settle(self) -> None:
+        """Set modes and times of the folders that were worked in, the deepest first."""
         self._forget()
-        if self.target.folder is None:
-            return
-        root = self.target.folder.descriptor
-        for path in sorted({*self.times, *self.modes}, key=sort_key, reverse=True):
+        if self.target.folder is not None:
+            for path in sorted({*self.times, *self.modes}, key=sort_key, reverse=True):
+                self.pen.confirm()
+                self._finish_one(self.target.folder.descriptor, path)
+        self.times.clear()
+        self.modes.clear()
+
+    def finish(self) -> None:
+        """Settle, and make everything durable."""
+        self.settle()
+        if self.target.folder is not None:
             self.pen.confirm()
-            self._finish_one(root, path)
-        self.pen.confirm()
-        changing.sync_file_system(root)
+            changing.sync_file_system(self.target.folder.descriptor)
 
     def close(self) -> None:
         """Give back all descriptors."""
@@ -155,15 +160,20 @@ class Places:
 
     def _remove_leftovers(self, root: Folder) -> None:
         """Remove what an earlier worker of this same run did not finish."""
-        walk = root.walk(self.tree.section, self.target.rules, _Deaf())
-        for _ in walk.entries():
-            pass
-        for path in walk.left_out:
-            name = path.rpartition(b"/")[2]
-            if OUR_TEMPORARY.fullmatch(name) and self.pen.owns(name):
+        for path in self._temporaries(root):
+            if self.pen.owns(path.rpartition(b"/")[2]):
                 self.pen.confirm()
                 self.touch(path)
                 changing.remove(*self.of(path))
+
+    def _temporaries(self, root: Folder) -> list[bytes]:
+        if self.tree.only:
+            names = map(os.fsencode, os.listdir(root.descriptor))
+            return [name for name in names if OUR_TEMPORARY.fullmatch(name)]
+        walk = root.walk(self.tree.section, self.target.rules, _Deaf())
+        for _ in walk.entries():
+            pass
+        return [path for path in walk.left_out if OUR_TEMPORARY.fullmatch(path.rpartition(b"/")[2])]
 
 
 class _Deaf:

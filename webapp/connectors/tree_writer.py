@@ -12,14 +12,14 @@ import errno
 import os
 from dataclasses import replace
 
-from webapp.connectors.base import REASONS, Action, Planned
+from webapp.connectors.base import Action, Planned
 from webapp.connectors.content import write_content
 from webapp.connectors.pen import Pen
 from webapp.connectors.states import differences, own_groups, reachable, state_of
 from webapp.connectors.tree import Tree
 from webapp.connectors.tree_places import Places
 from webapp.connectors.tree_target import Blocked, Live, content_differs
-from webapp.connectors.write_errors import write_refusal
+from webapp.connectors.write_errors import require_same, write_refusal
 from webapp.errors import ConnectorError
 from webapp.hosts import changing
 from webapp.items import Entry, EntryKind, StoredContent, StoredEntry
@@ -42,16 +42,25 @@ class TreeWriter:
         self._pen.confirm()
         try:
             self._places.target.refuse(path)
-            live = self._places.target.live(path)
-            if row.action is Action.DELETE:
-                return self._delete(path, row, live)
-            if desired is None:
-                raise ValueError(f"{row.key}: a row to write needs an entry")
-            return self._write(path, row, desired, live=live, stored=stored)
+            reached = self._carry_out(path, row, desired, stored=stored)
+            if self._tree.only:
+                # The folder is another part's too, which must find its time as it was.
+                self._places.settle()
+            return reached
         except Blocked as blocked:
             raise ConnectorError(blocked.code, str(blocked)) from blocked
         except OSError as error:
             raise write_refusal(error) from error
+
+    def _carry_out(
+        self, path: bytes, row: Planned, desired: StoredEntry | None, *, stored: StoredContent
+    ) -> str:
+        live = self._places.target.live(path)
+        if row.action is Action.DELETE:
+            return self._delete(path, row, live)
+        if desired is None:
+            raise ValueError(f"{row.key}: a row to write needs an entry")
+        return self._write(path, row, desired, live=live, stored=stored)
 
     def finish(self) -> None:
         try:
@@ -65,7 +74,7 @@ class TreeWriter:
     def _delete(self, path: bytes, row: Planned, live: Live | None) -> str:
         if live is None:
             return ""
-        self._require(live.state == row.before)
+        require_same(live.state == row.before)
         self._places.touch(path)
         folder, name = self._places.of(path)
         self._require_still(folder, name, live)
@@ -90,7 +99,7 @@ class TreeWriter:
         present = live.state if live else ""
         if present == row.after and self._is_done(path, wanted, live):
             return present
-        self._require(after == row.after and self._is_expected(row, wanted, live))
+        require_same(after == row.after and self._is_expected(row, wanted, live))
         if wanted.kind is EntryKind.FOLDER:
             self._write_folder(path, wanted, live)
         elif live is not None and self._fits_in_place(path, wanted, live):
@@ -261,10 +270,6 @@ class TreeWriter:
 
     # promises
 
-    def _require(self, holds: bool) -> None:
-        if not holds:
-            raise ConnectorError("target_changed", REASONS["target_changed"])
-
     def _require_still(self, folder: int, name: bytes, live: Live, *, exactly: bool = True) -> None:
         """Make sure that nobody changed it since its content was read a moment ago."""
         now, then = os.stat(name, dir_fd=folder, follow_symlinks=False), live.status
@@ -273,7 +278,7 @@ class TreeWriter:
             same = same and (now.st_size, now.st_mtime_ns, now.st_ctime_ns) == (
                 then.st_size, then.st_mtime_ns, then.st_ctime_ns,
             )  # fmt: skip
-        self._require(same)
+        require_same(same)
 
     def _sync(self, folder: int) -> None:
         if self._durable:

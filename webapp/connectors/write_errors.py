@@ -28,3 +28,13 @@ def write_refusal(error: OSError) -> ConnectorError:
     """Say why something could not be written."""
     known = _ERRORS.get(error.errno or 0)
     return ConnectorError(*(known or ("write_error", f"It could not be written: {error.strerror}")))
+
+
+def require_same(holds: bool) -> None:
+    """Refuse a row whose target is not what the plan says.
+
+    Raises:
+        ConnectorError: ``target_changed``.
+    """
+    if not holds:
+        raise ConnectorError("target_changed", REASONS["target_changed"])

@@ -13,6 +13,10 @@ from uuid import UUID
 from webapp.connectors.base import Connector, Writer
 from webapp.connectors.files import FilesConnector
 from webapp.connectors.pen import Pen
+from webapp.connectors.site import SiteConnector
+from webapp.connectors.site_writer import SiteWriter
+from webapp.connectors.sqlite import SqliteConnector
+from webapp.connectors.sqlite_writer import DatabaseWriter
 from webapp.connectors.tree_writer import TreeWriter
 from webapp.errors import AppError, ConnectorError
 
@@ -59,5 +63,19 @@ def open_for_writing(connector: Connector, permit: Permit, authority: PermitAuth
 
 def _writer(connector: Connector, pen: Pen) -> Writer:
     if isinstance(connector, FilesConnector):
-        return TreeWriter(connector.tree, pen)
+        return SiteWriter({"tree": TreeWriter(connector.tree, pen)})
+    if isinstance(connector, SqliteConnector):
+        return SiteWriter({"db": DatabaseWriter(connector.database, pen)})
+    if isinstance(connector, SiteConnector):
+        return SiteWriter(_site_writers(connector, pen))
     raise ConnectorError("not_supported", f"A {connector.label} cannot be restored into.")
+
+
+def _site_writers(connector: SiteConnector, pen: Pen) -> dict[str, Writer]:
+    parts: dict[str, Writer] = {}
+    if connector.config is not None:
+        parts["config"] = TreeWriter(connector.config, pen)
+    if connector.database is not None:
+        parts["db"] = DatabaseWriter(connector.database, pen)
+    parts["tree"] = TreeWriter(connector.tree, pen)
+    return parts
