@@ -43,10 +43,12 @@ def make(path, *, mode="delete", rows=5):
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute(f"PRAGMA journal_mode = {mode}")
         database.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, what TEXT, data BLOB)")
+        database.execute("BEGIN")
         database.executemany(
             "INSERT INTO orders (what, data) VALUES (?, ?)",
             [(f"thing {number}", bytes([number % 256]) * 50) for number in range(rows)],
         )
+        database.execute("COMMIT")
     return path
 
 

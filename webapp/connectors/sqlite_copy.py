@@ -128,6 +128,7 @@ def _copy(live: sqlite3.Connection, copy: Path, *, pages: int, wait_seconds: flo
     watch = _Watch(wait_seconds, may_restart=pages < 0)
     live.execute("PRAGMA busy_timeout = 100")
     with closing(sqlite3.connect(copy)) as target:
+        target.execute("PRAGMA synchronous = OFF")  # a copy in scratch need not survive a crash
         live.backup(target, pages=pages, progress=watch, sleep=_PAUSE_SECONDS)
 
 
