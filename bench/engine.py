@@ -19,11 +19,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from webapp.items import Entry, EntryKind, Json
+from webapp.connectors.base import Surroundings
+from webapp.connectors.registry import connect
+from webapp.items import EntryKind, EntrySource
 from webapp.vault import ConsoleKey, LocalStorage, Vault
 
 FILES, FOLDERS, TOTAL_BYTES = 10_000, 100, 100_000_000
@@ -47,43 +48,10 @@ class Silent:
         """Nobody reads it."""
 
 
-class ScanSource:
-    """A folder, walked by ``os.scandir``: files and folders only, as fast as Python goes."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = os.fsencode(root)
-
-    def entries(self) -> Iterator[Entry]:
-        yield Entry(path=b"tree", kind=EntryKind.FOLDER, mode=0o755)
-        yield from self._walk(self._root, b"tree/")
-
-    def _walk(self, folder: bytes, prefix: bytes) -> Iterator[Entry]:
-        with os.scandir(folder) as found:
-            for item in sorted(found, key=lambda item: item.name):
-                facts = item.stat(follow_symlinks=False)
-                is_folder = item.is_dir(follow_symlinks=False)
-                yield Entry(
-                    path=prefix + item.name,
-                    kind=EntryKind.FOLDER if is_folder else EntryKind.FILE,
-                    mode=facts.st_mode & 0o7777,
-                    uid=facts.st_uid,
-                    gid=facts.st_gid,
-                    size=0 if is_folder else facts.st_size,
-                    mtime_ns=facts.st_mtime_ns,
-                    ctime_ns=facts.st_ctime_ns,
-                    inode=facts.st_ino,
-                )
-                if is_folder:
-                    yield from self._walk(item.path, prefix + item.name + b"/")
-
-    def open(self, entry: Entry) -> BinaryIO:
-        return open(self._root + entry.path[4:], "rb", buffering=0)
-
-    def facts(self) -> dict[str, Json]:
-        return {}
-
-    def close(self) -> None:
-        """Nothing to give back."""
+def open_source(tree: Path, scratch: Path, report: Silent) -> EntrySource:
+    """The folder, as the product itself reads it."""
+    surroundings = Surroundings(roots=(tree,), own_data=(), scratch=scratch)
+    return connect("files", {"path": str(tree)}, surroundings).source("full", report)
 
 
 def make_small_files(root: Path) -> None:
@@ -132,7 +100,9 @@ def _measured(work: str, tree: str, kind: str) -> dict[str, Any]:
         assert found.ok, found.errors
         count = found.bytes_read
     else:
-        count = vault.backup(ScanSource(Path(tree)), name="bench", report=report).tally.files
+        count = vault.backup(
+            open_source(Path(tree), Path(work), report), name="bench", report=report
+        ).tally.files
     seconds = time.perf_counter() - started
     assert not report.failures
     after = resource.getrusage(resource.RUSAGE_SELF)
@@ -196,7 +166,7 @@ def profile(tree: Path, work: Path) -> None:
     for _ in range(2):
         profiler = cProfile.Profile()
         profiler.enable()
-        vault.backup(ScanSource(tree), name="bench", report=Silent())
+        vault.backup(open_source(tree, work, Silent()), name="bench", report=Silent())
         profiler.disable()
         pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(25)
 

@@ -7,17 +7,31 @@ from collections.abc import Sequence
 from webapp.vault import frames
 from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged
-from webapp.vault.sealing import HEAD_BYTES, LAST, PRELUDE_BYTES, Head, ObjectKey, read_prelude
+from webapp.vault.sealing import (
+    HEAD_BYTES,
+    LAST,
+    OVERHEAD_BYTES,
+    PRELUDE_BYTES,
+    Head,
+    ObjectKey,
+    read_prelude,
+)
+
+GRAIN_BYTES = 4096
 
 
 def seal(ring: KeyRing, kind: bytes, name: str, *, parts: Sequence[bytes], salt: bytes) -> bytes:
-    """One object of as many records as there are *parts*; the last is marked as such."""
+    """One object of as many records as there are *parts*; the last is marked, and padded so that
+    the object's length is a multiple of 4 KiB."""
     key = ObjectKey(ring, kind, salt, name=name)
-    sealed = [key.prelude]
+    sealed, size = [key.prelude], len(key.prelude)
     for counter, raw in enumerate(parts):
         codec, frame = frames.encode(raw)
-        flags = LAST if counter == len(parts) - 1 else 0
-        sealed += key.seal(counter, Head(codec, flags, len(raw), len(frame)), frame)
+        size += OVERHEAD_BYTES + len(frame)
+        head = Head(codec, 0, len(raw), len(frame))
+        if counter == len(parts) - 1:
+            head = head._replace(flags=LAST, padding=-size % GRAIN_BYTES)
+        sealed += key.seal(counter, head, frame)
     return b"".join(sealed)
 
 
