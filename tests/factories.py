@@ -1,0 +1,202 @@
+"""Rows, inserted directly: one of everything that an address can name, for one tenant."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from webapp import clock
+from webapp.domain.permissions import Role
+from webapp.domain.plans import PlanState
+from webapp.domain.restore_points import BackupType, SetStatus
+from webapp.domain.runs import RunState, RunType
+from webapp.extensions import db
+from webapp.models import (
+    BackupItem,
+    BackupSet,
+    Membership,
+    PlanItem,
+    RestorePlan,
+    RestoreRun,
+    Run,
+    RunEvent,
+    RunItem,
+    Source,
+    Tenant,
+    User,
+)
+
+
+def tenant_called(slug: str) -> Tenant:
+    return db.session.scalars(select(Tenant).where(Tenant.slug == slug)).one()
+
+
+def user_called(name: str) -> User:
+    return db.session.scalars(select(User).where(User.email == f"{name}@example.com")).one()
+
+
+def member(tenant: Tenant, *, role: Role = Role.VIEWER, email: str = "") -> Membership:
+    """A person nobody else knows, with a role in *tenant*."""
+    user = User(email=email or f"{secrets.token_hex(6)}@example.com", created_at=clock.now())
+    db.session.add(user)
+    db.session.flush()
+    made = Membership(tenant_id=tenant.id, user_id=user.id, role=role)
+    db.session.add(made)
+    db.session.flush()
+    return made
+
+
+def source(tenant: Tenant, **facts: object) -> Source:
+    made = Source(
+        **{
+            "tenant_id": tenant.id,
+            "kind": "files",
+            "name": f"site-{secrets.token_hex(4)}",
+            "config": {"path": tenant.granted_roots[0] if tenant.granted_roots else "/srv/x"},
+            "created_at": clock.now(),
+            **facts,
+        }
+    )
+    db.session.add(made)
+    db.session.flush()
+    return made
+
+
+def run(of: Source, **facts: object) -> Run:
+    """A capture that succeeded a minute ago, unless *facts* say otherwise."""
+    at = clock.now() - timedelta(minutes=1)
+    made = Run(
+        **{
+            "tenant_id": of.tenant_id,
+            "source_id": of.id,
+            "run_type": RunType.CAPTURE,
+            "action": "capture",
+            "status": RunState.SUCCEEDED,
+            "idempotency_key": secrets.token_hex(8),
+            "requested_by": "alice@example.com",
+            "queued_at": at,
+            "started_at": at,
+            "finished_at": at,
+            **facts,
+        }
+    )
+    db.session.add(made)
+    db.session.flush()
+    return made
+
+
+def backup_set(of: Run, **facts: object) -> BackupSet:
+    assert of.source_id is not None
+    made = BackupSet(
+        **{
+            "tenant_id": of.tenant_id,
+            "source_id": of.source_id,
+            "run_id": of.id,
+            "name": "set",
+            "backup_type": BackupType.FULL,
+            "status": SetStatus.COMPLETED,
+            "snapshot_ids": ["00" * 16],
+            "started_at": of.queued_at,
+            "finished_at": of.queued_at,
+            **facts,
+        }
+    )
+    db.session.add(made)
+    db.session.flush()
+    item = BackupItem(
+        tenant_id=of.tenant_id,
+        backup_set_id=made.id,
+        item_key="tree:",
+        item_type="tree",
+        name="tree",
+        snapshot_path="tree",
+    )
+    db.session.add(item)
+    db.session.flush()
+    return made
+
+
+def plan(of: BackupSet, **facts: object) -> RestorePlan:
+    """A plan that is ready, with one item, made by a preview run."""
+    preview = Run(
+        tenant_id=of.tenant_id,
+        source_id=of.source_id,
+        run_type=RunType.PREVIEW,
+        action="preview",
+        status=RunState.SUCCEEDED,
+        idempotency_key=secrets.token_hex(8),
+        requested_by="alice@example.com",
+        queued_at=clock.now(),
+        finished_at=clock.now(),
+    )
+    db.session.add(preview)
+    db.session.flush()
+    made = RestorePlan(
+        **{
+            "tenant_id": of.tenant_id,
+            "backup_set_id": of.id,
+            "run_id": preview.id,
+            "target_source_id": of.source_id,
+            "state": PlanState.READY,
+            "digest": "0" * 64,
+            "counts": {"create": 1, "unchanged": 0},
+            "created_at": clock.now(),
+            "ready_at": clock.now(),
+            "expires_at": clock.now() + timedelta(hours=24),
+            "previewed_by": "alice@example.com",
+            **facts,
+        }
+    )
+    db.session.add(made)
+    db.session.flush()
+    return made
+
+
+@dataclass(frozen=True)
+class World:
+    """One of everything in one tenant, by the names that addresses give to parameters."""
+
+    ids: dict[str, UUID]
+
+
+def world(slug: str) -> World:
+    """Fill the tenant called *slug* with one more of everything; commits."""
+    tenant = tenant_called(slug)
+    of = source(tenant)
+    capture = run(of)
+    point = backup_set(capture)
+    made = plan(point)
+    item = PlanItem(
+        tenant_id=tenant.id, plan_id=made.id, position=1, item_key="tree:a", action="create"
+    )
+    extras = (
+        item,
+        RunItem(tenant_id=tenant.id, run_id=capture.id, item_key="tree:", outcome="succeeded"),
+        RunEvent(tenant_id=tenant.id, run_id=capture.id, seq=1, at=clock.now(), message="begun"),
+        RestoreRun(
+            tenant_id=tenant.id,
+            run_id=made.run_id,
+            backup_set_id=point.id,
+            plan_id=made.id,
+            is_dry_run=True,
+        ),
+    )
+    db.session.add_all(extras)
+    person = member(tenant)
+    db.session.commit()
+    return World(
+        {
+            "source_id": of.id,
+            "run_id": capture.id,
+            "set_id": point.id,
+            "plan_id": made.id,
+            "item_id": item.id,
+            "plan_item_id": item.id,
+            "member_id": person.id,
+            "user_id": person.user_id,
+        }
+    )
