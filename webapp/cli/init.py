@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from importlib import import_module
-from importlib.util import find_spec
 
 import click
 import flask_migrate
@@ -12,11 +10,10 @@ import flask_migrate
 from webapp import clock, create_app
 from webapp.cli.framework import Console, actor_for, prints_data
 from webapp.domain.actors import Actor
-from webapp.services import installation, keys, setup
+from webapp.errors import AppError
+from webapp.services import demo, installation, keys, setup
 from webapp.services.setup import FirstAdmin
 from webapp.settings import Settings
-
-_DEMO = "webapp.services.demo"
 
 
 @click.command("init")
@@ -52,9 +49,12 @@ def _upgrade() -> None:
 
 
 def _make_demo(actor: Actor) -> bool:
-    if find_spec(_DEMO) is None:
+    """The admin's password is known only now and must be printed, whatever becomes of the demo."""
+    try:
+        demo.create(actor)
+    except (AppError, OSError) as error:
+        Console.say(f"The demo tenant could not be made: {error}")
         return False
-    import_module(_DEMO).create(actor)
     return True
 
 
