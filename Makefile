@@ -81,8 +81,8 @@ torture: setup-dev  ## all campaigns
 	@if .ci/marked 'torture(_long)?'; then $(PYTEST) -m "torture or torture_long"; fi
 
 bench: setup-dev  ## measure speed on this machine
-	@for script in bench/bench_*.py; do \
-	    [ ! -f "$$script" ] || $(BIN)/python "$$script" || exit 1; \
+	@for script in bench/[a-z]*.py; do \
+	    $(BIN)/python -m "bench.$$(basename "$$script" .py)" || exit 1; \
 	done
 
 screenshots: setup-dev  ## take the pictures of docs/screenshots

@@ -1,0 +1,95 @@
+"""Pictures of every page, light and dark, taken from the real product.
+
+    python -m tests.e2e.screenshots
+
+All go to ``build/screenshots``, for whoever works on the looks; those that the README shows go to
+``docs/screenshots``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from tests.e2e import browsing
+from tests.e2e.server import Server, serving
+
+ROOT = Path(__file__).parent.parent.parent
+ALL, SHOWN = ROOT / "build" / "screenshots", ROOT / "docs" / "screenshots"
+README = ("overview", "restore", "run")
+THEMES = ("light", "dark")
+SIZE = {"width": 1240, "height": 800}
+
+PAGES = {
+    "overview": "/",
+    "tenant": "/t/demo/",
+    "source": "/t/demo/sources/{source}",
+    "sources": "/t/demo/sources",
+    "sets": "/t/demo/sets",
+    "set": "/t/demo/sets/{set}",
+    "browse": "/t/demo/sets/{set}/browse",
+    "runs": "/t/demo/runs",
+    "run": "/t/demo/runs/{run}",
+    "restore": "/t/demo/restores/{plan}",
+    "restores": "/t/demo/restores",
+    "restore-log": "/t/demo/restore-log",
+    "audit": "/t/demo/audit",
+    "people": "/t/demo/people",
+    "tenants": "/tenants",
+    "account": "/account",
+}
+
+
+def main() -> None:
+    shutil.rmtree(ALL, ignore_errors=True)
+    for folder in (ALL, SHOWN):
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
+        ids = story(server)
+        with browsing.browsing() as browser:
+            for theme in THEMES:
+                take(browser, server, ids, theme=theme)
+    for name in README:
+        shutil.copyfile(ALL / f"{name}-light.png", SHOWN / f"{name}.png")
+
+
+def story(server: Server) -> dict[str, str]:
+    """Capture, damage and preview, by commands; gives the ids that addresses need."""
+    capture = server.command("capture", "demo", "shop", "--reason", "before the update", "--wait")
+    server.command("demo", "damage", "--wait")
+    set_id = capture["backup_set_id"]
+    preview = server.command("restore", "preview", "demo", set_id, "--delete", "--wait")
+    source = server.command("source", "list", "demo")[0]
+    return {
+        "run": capture["run_id"],
+        "set": set_id,
+        "plan": preview["plan_id"],
+        "source": source["id"],
+    }
+
+
+def take(browser: Browser, server: Server, ids: Mapping[str, str], *, theme: str) -> None:
+    context = browser.new_context(viewport=SIZE, color_scheme=theme)
+    page = context.new_page()
+    page.goto(server.url)
+    page.screenshot(path=ALL / f"sign-in-{theme}.png")
+    browsing.sign_in(page, server)
+    for name, address in PAGES.items():
+        visit(page, server.url + address.format(**ids))
+        page.screenshot(path=ALL / f"{name}-{theme}.png")
+    context.close()
+
+
+def visit(page: Page, address: str) -> None:
+    answer = page.goto(address)
+    if answer is None or answer.status != 200:
+        raise SystemExit(f"{address} answered {answer and answer.status}: no picture of that.")
+    page.wait_for_timeout(300)  # fragments that load by themselves
+
+
+if __name__ == "__main__":
+    main()
