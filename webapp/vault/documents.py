@@ -47,18 +47,26 @@ def decode(name: str, data: bytes) -> Document:
 
 
 def read_either(storage: Storage, names: tuple[str, str]) -> Document:
-    """The first sound one of a document's two copies.
+    """The sound one of a document's two copies; of two, the one of the higher revision.
 
     Raises:
         ObjectMissing: neither exists.
         Damaged: there is one, but none is sound.
     """
     problem: Damaged | None = None
+    found: list[Document] = []
     for name in names:
         try:
-            return decode(name, storage.get(name, length=_LARGEST_BYTES))
+            found.append(decode(name, storage.get(name, length=_LARGEST_BYTES)))
         except ObjectMissing:
             continue
         except Damaged as error:
             problem = problem or error
-    raise problem or ObjectMissing(names[0])
+    if not found:
+        raise problem or ObjectMissing(names[0])
+    return max(found, key=_revision)
+
+
+def _revision(document: Document) -> int:
+    revision = document.get("revision", 0)
+    return revision if isinstance(revision, int) else 0
