@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ class Content:
 def of(vault: Vault, snapshot: Snapshot, tally: Tally, facts: Mapping[str, Json]) -> list[Content]:
     """List the items; *facts* by item key are what the connector knows of its databases."""
     parts = [*_parts(vault, snapshot, b"db", facts), *_parts(vault, snapshot, b"config", facts)]
-    if vault.find(snapshot, b"tree") is None:
+    if next(vault.entries(snapshot, under=b"tree"), None) is None:
         return parts
     tree = Content(
         key="tree:",
@@ -52,23 +53,23 @@ def of(vault: Vault, snapshot: Snapshot, tally: Tally, facts: Mapping[str, Json]
 def _parts(
     vault: Vault, snapshot: Snapshot, section: bytes, facts: Mapping[str, Json]
 ) -> Iterator[Content]:
-    if vault.find(snapshot, section) is None:
-        return
-    for entry in vault.children(snapshot, section):
-        yield _part(entry, list(vault.entries(snapshot, under=entry.path)), facts)
+    """A database or a file of settings is one entry, or a folder of its parts."""
+    found = (entry for entry in vault.entries(snapshot, under=section) if entry.path != section)
+    for name, below in groupby(found, key=lambda entry: entry.path.split(b"/")[1]):
+        yield _part(section + b"/" + name, list(below), facts)
 
 
-def _part(entry: StoredEntry, below: list[StoredEntry], facts: Mapping[str, Json]) -> Content:
-    key = key_of(entry.path)
+def _part(path: bytes, below: list[StoredEntry], facts: Mapping[str, Json]) -> Content:
+    key = key_of(path)
     files = [found for found in below if found.kind is EntryKind.FILE]
     return Content(
         key=key,
         item_type=key.partition(":")[0],
         name=key.partition(":")[2],
-        path=path_to_text(entry.path),
+        path=path_to_text(path),
         size=sum(found.size for found in files),
         files=len(files),
-        content_hash=entry.digest.hex(),
+        content_hash=below[0].digest.hex(),
         facts=facts.get(key, {}),
     )
 

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from webapp import clock
 from webapp.connectors.base import REASONS
+from webapp.connectors.writing import PermitRefused
 from webapp.domain.outcomes import Counted
 from webapp.domain.runs import RunType
 from webapp.errors import AppError, ConnectorError, Forbidden, Invalid, NotFound, Refused
 from webapp.extensions import db
 from webapp.models import Run
-from webapp.services import captures, checks, claims, demo, runs, verification
+from webapp.services import applying, captures, checks, claims, demo, previews, runs, verification
 from webapp.services.claims import MOST_ATTEMPTS, Canceled, Claim, Heartbeat, Interrupted, LeaseLost
 from webapp.services.runs import Ending
 from webapp.vault.errors import VaultError
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 WORK: dict[tuple[RunType, str], Callable[[Claim], Ending]] = {
     (RunType.CAPTURE, "capture"): captures.carry_out,
+    (RunType.PREVIEW, "preview"): previews.carry_out,
+    (RunType.RESTORE, "apply"): applying.carry_out,
     (RunType.MAINTENANCE, "check"): checks.carry_out,
     (RunType.MAINTENANCE, "verify"): verification.carry_out,
     (RunType.MAINTENANCE, "demo_damage"): demo.carry_out_damage,
@@ -46,6 +49,13 @@ _ERRNO = {
     errno.EACCES: ("not_allowed", REASONS["not_allowed"]),
     errno.EPERM: ("not_allowed", REASONS["not_allowed"]),
     errno.ENOENT: ("not_found", REASONS["not_found"]),
+}
+_WORDS: dict[type[AppError], str] = {
+    Forbidden: "forbidden",
+    NotFound: "not_found",
+    Invalid: "invalid",
+    PermitRefused: "permit_refused",
+    AppError: "conflict",
 }
 
 
@@ -110,9 +120,7 @@ def told(error: Exception) -> tuple[str, str]:
         return error.code, _VAULT.get(error.code, "The vault could not be used.")
     if isinstance(error, OSError):
         return _ERRNO.get(error.errno or 0, ("read_error", "The disk or file system failed."))
-    for kind, code in ((Forbidden, "forbidden"), (NotFound, "not_found"), (Invalid, "invalid")):
-        if isinstance(error, kind):
-            return code, str(error)
     if isinstance(error, AppError):
-        return "conflict", str(error)
+        kinds = _WORDS.items()
+        return next(code for kind, code in kinds if isinstance(error, kind)), str(error)
     return "internal_error", "Something unexpected happened; the worker's log has the details."
