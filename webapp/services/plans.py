@@ -222,7 +222,7 @@ def as_document(plan: RestorePlan, items: Iterable[PlanItem] = ()) -> dict[str, 
     }
 
 
-def _rows_of(access: Access, plan: RestorePlan) -> Select[tuple[PlanItem]]:
+def _rows_of(access: Access, plan: RestorePlan) -> Select[PlanItem]:
     access.require(Permission.VIEW)
     return gate.rows(PlanItem, access).where(PlanItem.plan_id == plan.id)
 

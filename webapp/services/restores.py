@@ -138,6 +138,15 @@ def undo(access: Access, run_id: UUID, *, at: datetime | None = None) -> tuple[R
     return undoing.start(access, run_id, at=at)
 
 
+def safety_set_of(access: Access, run_id: UUID) -> UUID | None:
+    """The id of the set that a restore run captured before it wrote; None if it has none."""
+    return db.session.scalar(
+        select(RestoreRun.safety_set_id).where(
+            RestoreRun.tenant_id == access.tenant.id, RestoreRun.run_id == run_id
+        )
+    )
+
+
 def _open_plan(access: Access, plan_id: UUID, at: datetime) -> RestorePlan:
     plan = plans.find(access, plan_id)
     refusal = plans.reject_reason(plan, at=at)

@@ -51,7 +51,7 @@ def start(access: Access, run_id: UUID, *, at: datetime | None = None) -> tuple[
             RestoreRun.tenant_id == access.tenant.id, RestoreRun.run_id == run.id
         )
     ).one()
-    if link.safety_set_id is None or not changes_of(run.id):
+    if link.safety_set_id is None or link.plan_id is None or not changes_of(run.id):
         raise Refused("nothing_to_undo", "This restore changed nothing.")
     done: RestorePlan = gate.find(access, RestorePlan, link.plan_id)
     plan = RestorePlan(
