@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response
 
-from webapp.blueprints.web.gate import signed_in
+from webapp import clock
+from webapp.blueprints.overview.summary import Summary
+from webapp.blueprints.web.gate import actor, signed_in
+from webapp.blueprints.web.rendering import render
+from webapp.services import overview
 
 bp = Blueprint("overview", __name__)
 
 
 @bp.get("/")
 @signed_in
-def index() -> str:
-    return render_template("overview/index.html")
+def index() -> Response:
+    who = actor()
+    rows = overview.rows(who, at=clock.now())
+    return render(
+        "overview/index.html",
+        fragment="overview/_list.html",
+        rows=rows,
+        summary=Summary.of(rows),
+        is_msp_admin=who.is_msp_admin,
+    )

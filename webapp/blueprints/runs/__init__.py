@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from webapp.blueprints.runs import actions, live, pages
+from webapp.blueprints.runs.base import bp
 
-from webapp.blueprints.web.gate import actor, signed_in
-from webapp.services import running_work
-
-bp = Blueprint("runs", __name__)
-
-
-@bp.get("/runs/running")
-@signed_in
-def running() -> str:
-    return render_template("runs/_running.html", running_count=running_work.count(actor()))
-
-
-@bp.get("/runs")
-@signed_in
-def all() -> str:
-    return render_template("runs/all.html")
+__all__ = ["actions", "bp", "live", "pages"]

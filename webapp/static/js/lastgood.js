@@ -65,6 +65,15 @@
     });
   });
 
+  // One polite voice: a run says its phase when that changes, not its numbers each second.
+  document.addEventListener("htmx:afterSettle", function () {
+    var run = document.getElementById("run-progress");
+    var voice = document.getElementById("run-announcer");
+    if (run && voice && voice.textContent !== run.dataset.announce) {
+      voice.textContent = run.dataset.announce;
+    }
+  });
+
   // The button that restores wakes up when the person has read, given a reason and typed the name.
   // The server checks all of it again.
   function checkConfirm(form) {
@@ -78,6 +87,12 @@
   document.addEventListener("input", function (event) {
     var form = event.target.closest("form[data-confirms]");
     if (form) checkConfirm(form);
+  });
+
+  // Touching one of several things chooses the option that they belong to.
+  document.addEventListener("input", function (event) {
+    var option = document.getElementById(event.target.dataset.chooses || "");
+    if (option && (event.target.checked || event.target.type === "text")) option.checked = true;
   });
 
   document.addEventListener("click", function (event) {

@@ -1,0 +1,77 @@
+"""Which runs a list shows, and the links to its other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import url_for
+
+from webapp.domain.actors import Actor
+from webapp.domain.runs import ACTIVE, RunState
+from webapp.models import Run, Tenant
+from webapp.services import access as gate
+from webapp.services import runs
+from webapp.services.access import Access
+
+PAGE = 50
+_SHOWN: dict[str, tuple[str, tuple[RunState, ...]]] = {
+    "": ("All", ()),
+    "running": ("Running", ACTIVE),
+    "failed": ("Failed or partial", (RunState.FAILED, RunState.PARTIAL)),
+}
+
+
+def shown(word: str) -> str:
+    """The part that *word* asks for; the whole list for any other word."""
+    return word if word in _SHOWN else ""
+
+
+def moment(text: str) -> datetime | None:
+    """A moment from an address; None if it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+def of_tenant(access: Access, show: str, *, before: datetime | None) -> list[Run]:
+    states = _SHOWN[show][1]
+    if not states:
+        return runs.latest(access, limit=PAGE, before=before)
+    found = [
+        run
+        for state in states
+        for run in runs.latest(access, status=state, limit=PAGE, before=before)
+    ]
+    return sorted(found, key=lambda run: run.queued_at, reverse=True)[:PAGE]
+
+
+def of_everybody(actor: Actor, show: str) -> tuple[dict[UUID, Tenant], list[Run]]:
+    """The newest runs of all the actor's tenants, with those tenants by id."""
+    tenants = {tenant.id: tenant for tenant in gate.tenants_of(actor)}
+    states = _SHOWN[show][1]
+    found = runs.latest_everywhere(actor, limit=500 if states else 100)
+    return tenants, [run for run in found if not states or run.status in states][:100]
+
+
+def parts(endpoint: str, show: str, **values: Any) -> list[dict[str, object]]:
+    return [
+        {
+            "label": label,
+            "url": url_for(endpoint, show=word or None, **values),
+            "count": None,
+            "is_current": word == show,
+        }
+        for word, (label, _) in _SHOWN.items()
+    ]
+
+
+def older(endpoint: str, show: str, found: Sequence[Run], **values: Any) -> str:
+    """The address of the list's next part; empty where this is the last."""
+    if len(found) < PAGE:
+        return ""
+    return url_for(endpoint, show=show or None, before=found[-1].queued_at.isoformat(), **values)

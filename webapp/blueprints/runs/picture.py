@@ -1,0 +1,157 @@
+"""A run as its page describes it: steps, a sentence, how far it is, how long it may take.
+
+Only what is stored in the run's row, so that everybody who looks sees the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from webapp import clock
+from webapp.domain.runs import RunState, RunType
+from webapp.formatting import length, number, size
+from webapp.models import Run
+
+_TITLES = {
+    RunType.CAPTURE: "Capture of {}",
+    RunType.PREVIEW: "Restore preview for {}",
+    RunType.RESTORE: "Restore of {}",
+}
+_ACTIONS = {
+    "check": "Check of {}",
+    "verify": "Verification of {}",
+}
+
+# What a run goes through, in order. A run says where it is by one of these words.
+_STEPS: dict[RunType, tuple[str, ...]] = {
+    RunType.CAPTURE: ("preparing", "reading", "verifying"),
+    RunType.PREVIEW: ("preparing", "comparing", "checking"),
+    RunType.RESTORE: ("preparing", "safety capture", "restoring", "checking"),
+}
+_LEAST_SECONDS = 3.0  # before that, a rate is a guess
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    label: str
+    state: Literal["done", "now", "next", "stopped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """Attributes:
+    share: 0 to 100; None while the whole is not known.
+    sentence: what it does now, or how it ended.
+    """
+
+    title: str
+    steps: list[Step]
+    sentence: str
+    share: int | None
+    elapsed_seconds: float
+    rate: str
+    remaining: str
+
+    @classmethod
+    def of(cls, run: Run, at: datetime | None = None) -> Picture:
+        at = at or clock.now()
+        elapsed = _elapsed(run, at)
+        return cls(
+            title=title(run),
+            steps=_steps(run),
+            sentence=_sentence(run),
+            share=_share(run),
+            elapsed_seconds=elapsed,
+            rate=_rate(run, elapsed),
+            remaining=_remaining(run, elapsed),
+        )
+
+
+def title(run: Run) -> str:
+    """``Capture of Shop``: what a run is, whatever its state."""
+    pattern = _ACTIONS.get(run.action) or _TITLES.get(run.run_type) or "Work on {}"
+    return pattern.format(run.source.name if run.source else "the vault")
+
+
+def _elapsed(run: Run, at: datetime) -> float:
+    if run.started_at is None:
+        return 0.0
+    return max(((run.finished_at or at) - run.started_at).total_seconds(), 0.0)
+
+
+def _steps(run: Run) -> list[Step]:
+    names = list(_STEPS.get(run.run_type, ()))
+    if run.phase and run.phase not in names and names:
+        names.insert(-1, run.phase)  # a phase of its own, such as waiting for another run
+    here = names.index(run.phase) if run.phase in names else 0
+    return [
+        Step(label=name.capitalize(), state=_step_state(run, index - here))
+        for index, name in enumerate(names)
+    ]
+
+
+def _step_state(run: Run, distance: int) -> Literal["done", "now", "next", "stopped"]:
+    if run.status in {RunState.SUCCEEDED, RunState.PARTIAL}:
+        return "done"
+    if run.status.is_final:
+        return "stopped"
+    if run.status is RunState.QUEUED:
+        return "next"
+    return "done" if distance < 0 else "now" if distance == 0 else "next"
+
+
+def _sentence(run: Run) -> str:
+    if run.status is RunState.QUEUED:
+        return "Waits for a worker."
+    if run.status.is_final:
+        return _ending(run)
+    parts = [run.phase.capitalize() or "Working"]
+    if run.processed_items:
+        parts.append(_of(number(run.processed_items), number(run.total_items), run.total_items))
+    if run.read_bytes:
+        parts.append(_of(size(run.read_bytes), size(run.total_bytes), run.total_bytes))
+    return ": ".join((parts[0], ", ".join(parts[1:]))) if len(parts) > 1 else parts[0] + " …"
+
+
+def _of(now: str, whole: str, known: int | None) -> str:
+    return f"{now} of {whole}" if known else now
+
+
+def _ending(run: Run) -> str:
+    took = f" in {length(_elapsed(run, clock.now()))}" if run.started_at else ""
+    return {
+        RunState.SUCCEEDED: f"Done{took}.",
+        RunState.PARTIAL: f"Partly done{took}.",
+        RunState.FAILED: f"Failed after {length(_elapsed(run, clock.now()))}."
+        if run.started_at
+        else "Failed before it began.",
+        RunState.CANCELED: "Canceled.",
+    }[run.status]
+
+
+def _share(run: Run) -> int | None:
+    if run.status in {RunState.SUCCEEDED, RunState.PARTIAL}:
+        return 100
+    if run.total_bytes:
+        return min(99, run.read_bytes * 100 // run.total_bytes)
+    if run.total_items:
+        return min(99, run.processed_items * 100 // run.total_items)
+    return None
+
+
+def _rate(run: Run, elapsed: float) -> str:
+    if (elapsed < _LEAST_SECONDS and not run.status.is_final) or elapsed <= 0 or not run.read_bytes:
+        return ""
+    return f"{size(int(run.read_bytes / elapsed))}/s"
+
+
+def _remaining(run: Run, elapsed: float) -> str:
+    """``about 20 s left``, in coarse steps: a number that jumps is worse than none."""
+    share = _share(run)
+    if run.status.is_final or not share or elapsed < _LEAST_SECONDS:
+        return ""
+    seconds = elapsed * (100 - share) / share
+    coarse = 5 if seconds < 60 else 30 if seconds < 600 else 300
+    return f"about {length(max(coarse, round(seconds / coarse) * coarse))} left"

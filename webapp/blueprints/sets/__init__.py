@@ -1,0 +1,8 @@
+"""Restore points: the list, one of them, and what is inside."""
+
+from __future__ import annotations
+
+from webapp.blueprints.sets import actions, pages
+from webapp.blueprints.sets.base import bp
+
+__all__ = ["actions", "bp", "pages"]

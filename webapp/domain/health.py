@@ -1,0 +1,61 @@
+"""How safe a source is right now: a pure function of stored facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from webapp.domain.runs import RunState
+
+
+class Health(StrEnum):
+    """Worst first: the order of lists."""
+
+    FAILED = "failed"
+    OVERDUE = "overdue"
+    PARTIAL = "partial"
+    UNKNOWN = "unknown"
+    RUNNING = "running"
+    SAFE = "safe"
+
+    @property
+    def rank(self) -> int:
+        return list(Health).index(self)
+
+    @property
+    def needs_a_person(self) -> bool:
+        return self in {Health.FAILED, Health.OVERDUE, Health.PARTIAL, Health.UNKNOWN}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Attributes:
+    newest_good_at: when the newest complete restore point was made.
+    last_state, last_reason: of the newest capture that has ended.
+    """
+
+    target_minutes: int
+    newest_good_at: datetime | None = None
+    last_state: RunState | None = None
+    last_reason: str = ""
+    is_running: bool = False
+
+
+def judge(facts: Facts, *, at: datetime) -> tuple[Health, str]:
+    """Say how safe a source is, and why, in words; no words where all is well."""
+    if facts.last_state is RunState.FAILED:
+        return Health.FAILED, facts.last_reason or "The last capture failed."
+    if facts.newest_good_at is None:
+        if facts.is_running:
+            return Health.RUNNING, "The first capture is under way."
+        if facts.last_state is RunState.PARTIAL:
+            return Health.PARTIAL, "There is only a partial restore point."
+        return Health.UNKNOWN, "It has never been captured."
+    if at - facts.newest_good_at > timedelta(minutes=facts.target_minutes):
+        if facts.is_running:
+            return Health.RUNNING, "It is overdue; a capture is under way."
+        return Health.OVERDUE, "The newest good restore point is older than the target."
+    if facts.last_state is RunState.PARTIAL:
+        return Health.PARTIAL, facts.last_reason or "The last capture left something out."
+    return (Health.RUNNING if facts.is_running else Health.SAFE), ""

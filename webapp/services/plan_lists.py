@@ -1,0 +1,52 @@
+"""Plans as pages list them, and what belongs to one."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from webapp.domain.permissions import Permission
+from webapp.errors import Forbidden
+from webapp.extensions import db
+from webapp.models import BackupSet, PlanItem, RestorePlan, RestoreRun, Run
+from webapp.services import access as gate
+from webapp.services.access import Access
+
+
+def latest(access: Access, *, limit: int = 100) -> list[RestorePlan]:
+    """The tenant's plans, newest first, with their sets and targets loaded."""
+    access.require(Permission.VIEW)
+    query = (
+        gate.rows(RestorePlan, access)
+        .order_by(RestorePlan.created_at.desc(), RestorePlan.id.desc())
+        .options(
+            joinedload(RestorePlan.backup_set).joinedload(BackupSet.source),
+            joinedload(RestorePlan.target_source),
+        )
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))
+
+
+def item(access: Access, plan: RestorePlan, item_id: UUID) -> PlanItem:
+    """One row of a plan.
+
+    Raises:
+        Forbidden: it is not this plan's, or there is none.
+    """
+    found: PlanItem = gate.find(access, PlanItem, item_id)
+    if found.plan_id != plan.id:
+        raise Forbidden
+    return found
+
+
+def run_of(access: Access, plan: RestorePlan) -> Run | None:
+    """The live run that carries, or carried, a plan out."""
+    access.require(Permission.VIEW)
+    live = select(RestoreRun.run_id).where(
+        RestoreRun.plan_id == plan.id, RestoreRun.is_dry_run.is_(False)
+    )
+    query = gate.rows(Run, access).where(Run.id.in_(live)).order_by(Run.queued_at.desc())
+    return db.session.scalar(query.limit(1))

@@ -1,0 +1,183 @@
+"""What lists and pages of sources show beside the sources themselves.
+
+A constant number of queries for any number of sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from webapp import clock
+from webapp.domain.health import Facts, Health, judge
+from webapp.domain.permissions import Permission
+from webapp.domain.restore_points import BackupType, SetStatus
+from webapp.domain.runs import ACTIVE, RunType
+from webapp.extensions import db
+from webapp.models import BackupSet, Run, Source, Tenant
+from webapp.services import access as gate
+from webapp.services.access import Access
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRow:
+    """One source with what is known of its safety.
+
+    Attributes:
+        target_minutes: how old its newest good restore point may be.
+        active_run: the capture under way, if there is one.
+    """
+
+    source: Source
+    health: Health
+    why: str
+    target_minutes: int
+    newest_good_at: datetime | None
+    points: int
+    stored_bytes: int
+    last_run: Run | None
+    active_run: Run | None
+
+    @property
+    def age_seconds(self) -> float | None:
+        if self.newest_good_at is None:
+            return None
+        return (clock.now() - self.newest_good_at).total_seconds()
+
+
+def rows(access: Access) -> list[SourceRow]:
+    """The tenant's sources, worst first."""
+    access.require(Permission.VIEW)
+    query = gate.rows(Source, access).where(Source.removed_at.is_(None)).order_by(Source.name)
+    return of(list(db.session.scalars(query)), [access.tenant])
+
+
+def row(access: Access, source: Source) -> SourceRow:
+    access.require(Permission.VIEW)
+    return of([source], [access.tenant])[0]
+
+
+def of(sources: Sequence[Source], tenants: Sequence[Tenant]) -> list[SourceRow]:
+    """Rows for *sources*, which belong to *tenants*; worst first, then by name."""
+    ids = [tenant.id for tenant in tenants]
+    targets = {tenant.id: tenant.recovery_point_minutes for tenant in tenants}
+    points, ended, active = _points(ids), _last_captures(ids), _active_captures(ids)
+    found = [
+        _row(
+            source,
+            targets[source.tenant_id],
+            points=points.get(source.id, _NOTHING),
+            last_run=ended.get(source.id),
+            active_run=active.get(source.id),
+        )
+        for source in sources
+    ]
+    return sorted(found, key=lambda row: row.health.rank)
+
+
+def check_under_way(access: Access, source: Source) -> Run | None:
+    """The live check of this source that is queued or running."""
+    access.require(Permission.VIEW)
+    query = gate.rows(Run, access).where(
+        Run.source_id == source.id,
+        Run.run_type == RunType.MAINTENANCE,
+        Run.action == "check",
+        Run.status.in_(ACTIVE),
+    )
+    return db.session.scalar(query.limit(1))
+
+
+@dataclass(frozen=True)
+class _Points:
+    newest_good_at: datetime | None
+    count: int
+    stored_bytes: int
+
+
+_NOTHING = _Points(None, 0, 0)
+
+
+def _row(
+    source: Source,
+    tenant_minutes: int,
+    *,
+    points: _Points,
+    last_run: Run | None,
+    active_run: Run | None,
+) -> SourceRow:
+    target = source.recovery_point_minutes or tenant_minutes
+    facts = Facts(
+        target_minutes=target,
+        newest_good_at=points.newest_good_at,
+        last_state=last_run.status if last_run else None,
+        last_reason=(last_run.failure_reason or last_run.deciding_rule or "") if last_run else "",
+        is_running=active_run is not None,
+    )
+    health, why = judge(facts, at=clock.now())
+    return SourceRow(
+        source=source,
+        health=health,
+        why=why,
+        target_minutes=target,
+        newest_good_at=points.newest_good_at,
+        points=points.count,
+        stored_bytes=points.stored_bytes,
+        last_run=last_run,
+        active_run=active_run,
+    )
+
+
+def _points(tenant_ids: Collection[UUID]) -> dict[UUID, _Points]:
+    good = BackupSet.status == SetStatus.COMPLETED
+    made_to_keep = BackupSet.backup_type != BackupType.PRE_RESTORE
+    query = (
+        select(
+            BackupSet.source_id,
+            func.max(BackupSet.finished_at).filter(good & made_to_keep),
+            func.count(),
+            func.sum(BackupSet.stored_size),
+        )
+        .where(BackupSet.tenant_id.in_(tenant_ids), BackupSet.deleted_at.is_(None))
+        .group_by(BackupSet.source_id)
+    )
+    return {
+        source_id: _Points(newest, count, stored or 0)
+        for source_id, newest, count, stored in db.session.execute(query)
+    }
+
+
+def _last_captures(tenant_ids: Collection[UUID]) -> dict[UUID, Run]:
+    """The newest capture of each source that ended by itself; a canceled one says nothing."""
+    ended = ("succeeded", "partial", "failed")
+    newest = (
+        select(Run.source_id, func.max(Run.queued_at).label("queued_at"))
+        .where(
+            Run.tenant_id.in_(tenant_ids), Run.run_type == RunType.CAPTURE, Run.status.in_(ended)
+        )
+        .group_by(Run.source_id)
+        .subquery()
+    )
+    query = select(Run).join(
+        newest, (Run.source_id == newest.c.source_id) & (Run.queued_at == newest.c.queued_at)
+    )
+    return {run.source_id: run for run in db.session.scalars(query) if run.source_id}
+
+
+def _active_captures(tenant_ids: Collection[UUID]) -> dict[UUID, Run]:
+    query = select(Run).where(
+        Run.tenant_id.in_(tenant_ids), Run.run_type == RunType.CAPTURE, Run.status.in_(ACTIVE)
+    )
+    return {run.source_id: run for run in db.session.scalars(query) if run.source_id}
+
+
+def verification_under_way(access: Access, backup_set: BackupSet) -> Run | None:
+    """The run that reads this restore point back, if one is queued or running."""
+    access.require(Permission.VIEW)
+    query = gate.rows(Run, access).where(
+        Run.idempotency_key == f"verify:{backup_set.id}", Run.status.in_(ACTIVE)
+    )
+    return db.session.scalar(query.limit(1))
