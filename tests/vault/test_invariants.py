@@ -77,6 +77,7 @@ def test_invariant_1_a_full_vault_shows_nothing_as_done_at_whatever_put(notes):
             vault.backup(source(), name="site", report=notes)
 
         storage.fail_at = None
+        assert list(storage.list(PENDING)) == []
         assert Vault.open(storage, wrap=KEY).snapshots() == []
         result = vault.backup(source(), name="site", report=notes)
         assert contents(vault, result.snapshot) == contents(vault, vault.snapshots()[0])
@@ -293,6 +294,20 @@ def test_invariant_5_a_cache_of_another_vault_is_not_used(tmp_path, notes):
         assert vault.verify(read_data=1.0).ok
 
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_damaged_parent_costs_time_and_is_said(vault, storage, notes):
+    first = vault.backup(source(), name="site", report=notes).snapshot
+    name = FINISHED + first.id
+    storage.objects[name] = storage.objects[name][:-1] + b"\0"
+    again = Vault.open(storage, wrap=KEY)
+    second = source()
+
+    result = again.backup(second, name="site", report=notes)
+
+    assert len(second.opened) == 4
+    assert "damaged" in notes.lines[0]
+    assert contents(again, result.snapshot)[b"tree/00"] == DATA
 
 
 # Invariants 6 and 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from webapp.vault.engine import BackupResult
 from webapp.vault.errors import (
     BadSource,
     Damaged,
@@ -24,7 +25,6 @@ from webapp.vault.snapshots import Snapshot
 from webapp.vault.storage.base import Storage
 from webapp.vault.storage.local import LocalStorage
 from webapp.vault.vault import Vault
-from webapp.vault.writer import BackupResult
 
 __all__ = [
     "BackupResult",

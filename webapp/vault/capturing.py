@@ -10,6 +10,7 @@ from webapp.items import Entry, EntryKind, EntrySource, Report, key_of
 from webapp.vault import files, rows
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.chunking import WINDOW_BYTES, Profile, profile_of
+from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.ids import REF, split_ref
 from webapp.vault.matching import Match
 from webapp.vault.progress import Progress
@@ -111,7 +112,10 @@ class Capture:
                 return False
         if not rows.is_listed(content):
             return True
-        refs = self.chunks.refs((rows.LIST_MARK, *rows.unpack_content(content).refs))
+        try:
+            refs = self.chunks.refs((rows.LIST_MARK, *rows.unpack_content(content).refs))
+        except (Damaged, ObjectMissing):
+            return False
         return all(has(ref[:32]) for ref in refs)
 
     def _read(self, entry: Entry) -> tuple[bytes, bytes] | None:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from webapp.vault import config, documents, frames, keys, packs
+from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.ids import ID_BYTES, chunk_id, split_ref
 from webapp.vault.rescue import needed
 from webapp.vault.sealing import HEAD_BYTES, read_prelude
 from webapp.vault.snapshots import FINISHED, PENDING
-
-if TYPE_CHECKING:
-    from webapp.vault.writer import Engine
 
 
 @dataclass(kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from webapp.items import EntrySource, Report, StoredContent, StoredEntry, Tally
 from webapp.vault import checking, config, keys, manifests, rows
 from webapp.vault.derivation import KEY_BYTES, KeyRing
+from webapp.vault.engine import BackupResult, Engine, Order
 from webapp.vault.errors import VaultExists
 from webapp.vault.hooks import Hooks
 from webapp.vault.keys import Wrapping
@@ -16,7 +17,7 @@ from webapp.vault.reader import ChunkReader, Content
 from webapp.vault.snapshots import FINISHED, Roots, Snapshot
 from webapp.vault.stock import Stock
 from webapp.vault.storage.base import Storage
-from webapp.vault.writer import Backup, BackupResult, Engine, Order
+from webapp.vault.writer import Backup
 
 _REAL = Hooks()
 

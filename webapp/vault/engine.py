@@ -1,0 +1,63 @@
+"""The parts of an open vault, and what is asked of a backup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from webapp.items import EntrySource, Json, Report, Tally
+from webapp.vault.config import Config
+from webapp.vault.derivation import KeyRing
+from webapp.vault.hooks import Hooks
+from webapp.vault.matching import Match
+from webapp.vault.reader import ChunkReader
+from webapp.vault.snapshots import Roots, Snapshot
+from webapp.vault.stock import Stock
+from webapp.vault.storage.base import Storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What a writer, a reader and a check work with."""
+
+    storage: Storage
+    ring: KeyRing
+    config: Config
+    stock: Stock
+    roots: Roots
+    chunks: ChunkReader
+    hooks: Hooks
+
+    def salt(self) -> bytes:
+        """32 random bytes, for one sealed object."""
+        return self.hooks.random_bytes(32)
+
+    def new_id(self) -> bytes:
+        return self.hooks.random_bytes(16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What to back up and how.
+
+    Attributes:
+        parent: a snapshot's id, ``"auto"`` for the newest of this name, None to read everything.
+        match: which facts tell that a file did not change.
+        verify: open each sealed segment again before it is stored.
+    """
+
+    source: EntrySource
+    report: Report
+    name: str
+    reason: str = ""
+    metadata: Json = field(default_factory=dict)
+    parent: str | None = "auto"
+    match: Match = Match.FULL
+    verify: bool = True
+    on_progress: Callable[[Tally], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupResult:
+    snapshot: Snapshot
+    tally: Tally

@@ -1,0 +1,63 @@
+"""Stores packs, and writes down in index objects what is in them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from webapp.items import Tally
+from webapp.vault import catalogues
+from webapp.vault.engine import Engine
+from webapp.vault.errors import ObjectExists
+from webapp.vault.packs import PackInfo
+
+_PACKS_PER_INDEX = 64
+_CATALOGUE_BYTES_PER_INDEX = 8 << 20
+_SECONDS = 300.0
+
+
+class IndexWriter:
+    """An index object every 64 packs or 5 minutes, so that a killed run resumes by dedup.
+
+    Takes over the packs that no index object lists: some earlier writer was killed.
+    """
+
+    def __init__(self, engine: Engine, tally: Tally) -> None:
+        self._engine = engine
+        self._tally = tally
+        self._waiting = list(engine.stock.unindexed)
+        self._since = engine.hooks.monotonic()
+
+    def store(self, info: PackInfo, data: memoryview) -> None:
+        """Make a finished pack durable; called in the pipeline's storing thread."""
+        with suppress(ObjectExists):  # the same name is the same bytes
+            self._engine.storage.put(info.object_name, data)
+        self._engine.stock.add(info)
+        self._tally.stored_bytes += len(data)
+        self._waiting.append(info)
+        is_due = self._engine.hooks.monotonic() - self._since >= _SECONDS
+        if len(self._waiting) >= _PACKS_PER_INDEX or is_due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write down all packs that wait for it."""
+        engine = self._engine
+        self._since = engine.hooks.monotonic()
+        while self._waiting:
+            name, size_bytes = catalogues.write(
+                engine.storage,
+                engine.ring,
+                self._take(),
+                identity=engine.new_id(),
+                salt=engine.salt(),
+            )
+            engine.stock.cover(name)
+            self._tally.stored_bytes += size_bytes
+
+    def _take(self) -> list[PackInfo]:
+        """As many of the waiting packs as one index object should list."""
+        batch: list[PackInfo] = []
+        size = 0
+        while self._waiting and len(batch) < _PACKS_PER_INDEX and size < _CATALOGUE_BYTES_PER_INDEX:
+            batch.append(self._waiting.pop())
+            size += len(batch[-1].catalogue)
+        return batch

@@ -1,0 +1,166 @@
+"""Steps W3 to W6: from stored data to a finished snapshot. Safe against prunes, without locks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from webapp.items import Tally
+from webapp.vault import catalogues, processes
+from webapp.vault.chunk_store import ChunkStore
+from webapp.vault.engine import Engine, Order
+from webapp.vault.errors import (
+    ObjectExists,
+    ObjectMissing,
+    SnapshotRevoked,
+    StorageError,
+    StorageUnavailable,
+    VaultError,
+)
+from webapp.vault.index_writer import IndexWriter
+from webapp.vault.manifests import Part
+from webapp.vault.rescue import copy_out
+from webapp.vault.snapshots import FINISHED, PENDING, Snapshot, moment, seal_root
+from webapp.vault.storage.base import Storage
+
+_ROUNDS = 5
+_RETRY_SECONDS = (0.5, 2.0, 8.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publisher:
+    """Makes a snapshot of what a backup has stored.
+
+    Attributes:
+        parts: the manifest's chunks.
+        open_store: makes a chunk store, for what must be copied out of condemned packs.
+    """
+
+    engine: Engine
+    order: Order
+    snapshot_id: str
+    parent: Snapshot | None
+    parts: list[Part]
+    index: IndexWriter
+    open_store: Callable[[], ChunkStore]
+
+    def publish(self, tally: Tally) -> Snapshot:
+        snapshot = self._describe(tally)
+        try:
+            self._put_root(snapshot, PENDING)
+            self._make_safe()
+            self._put_root(snapshot, FINISHED)
+            self._check_revoked()
+        except StorageUnavailable:
+            raise  # the snapshot may yet appear: its pending root must go on protecting it
+        except VaultError:
+            with suppress(StorageError):
+                self.engine.storage.delete(PENDING + self.snapshot_id)
+            raise
+        self._remove_pending()
+        return snapshot
+
+    def _make_safe(self) -> None:
+        for _ in range(_ROUNDS):
+            if not self._rescue():
+                return
+        raise VaultError("A prune kept removing what this backup needs. Run it again.")
+
+    def _describe(self, tally: Tally) -> Snapshot:
+        engine, order = self.engine, self.order
+        finished = engine.roots.finished()
+        seen = [one.sequence for one in (*finished, *engine.roots.pending())]
+        created_ns = self._stamp(finished[0] if finished else None)
+        same = next((one for one in finished if one.name == order.name), None)
+        facts = order.source.facts()
+        return Snapshot(
+            id=self.snapshot_id,
+            name=order.name,
+            sequence=max(seen, default=0) + 1,
+            created_at=moment(created_ns),
+            created_ns=created_ns,
+            reason=order.reason,
+            metadata={**order.metadata, "facts": dict(facts)} if facts else order.metadata,
+            counts=_counts(tally),
+            predecessor=same.id if same else "",
+            predecessor_hash=engine.roots.digest(FINISHED + same.id) if same else "",
+            writer=processes.identity(),
+            chunkers=engine.config.chunkers,
+            parent=self.parent.id if self.parent else "",
+        )
+
+    def _stamp(self, newest: Snapshot | None) -> int:
+        """The storage's time, never before the newest snapshot's."""
+        now = self.engine.storage.now_ns()
+        if newest is None or now > newest.created_ns:
+            return now
+        self.order.report.note(
+            "The vault's clock is behind its newest snapshot; that snapshot's time is used."
+        )
+        return newest.created_ns + 1
+
+    def _put_root(self, snapshot: Snapshot, folder: str) -> None:
+        engine = self.engine
+        data = seal_root(engine.ring, snapshot, self.parts, folder=folder, salt=engine.salt())
+        put_surely(engine.storage, folder + snapshot.id, data, sleep=engine.hooks.sleep)
+
+    def _rescue(self) -> bool:
+        """W4 and W5: copy out of condemned packs what this snapshot needs; say if there was any."""
+        stock = self.engine.stock
+        before = stock.present - stock.condemned
+        stock.refresh()
+        if before <= stock.present - stock.condemned:
+            return False  # no pack was condemned or went away since W1
+        store = self.open_store()
+        try:
+            copied = copy_out(self.parts, self.engine.chunks, store)
+            store.finish()
+        except BaseException:
+            store.abort()
+            raise
+        self.index.flush()
+        return copied > 0
+
+    def _check_revoked(self) -> None:
+        storage, name = self.engine.storage, catalogues.REVOKED + self.snapshot_id
+        if any(item.name == name for item in storage.list(name)):
+            with suppress(ObjectMissing):
+                storage.delete(FINISHED + self.snapshot_id)
+            raise SnapshotRevoked("The vault took this backup for dead. Run it again.")
+
+    def _remove_pending(self) -> None:
+        """Remove our own pending root, and those of dead writers of this name on this machine."""
+        storage, roots = self.engine.storage, self.engine.roots
+        for one in roots.pending():
+            dead = one.name == self.order.name and processes.is_dead(one.writer)
+            if one.id == self.snapshot_id or dead:
+                with suppress(StorageError):
+                    storage.delete(PENDING + one.id)
+                roots.forget(PENDING + one.id)
+
+
+def put_surely(storage: Storage, name: str, data: bytes, *, sleep: Callable[[float], None]) -> None:
+    """Put *data*; where the outcome is unknown, repeat with the same name and bytes.
+
+    Raises:
+        StorageError: it failed for good, or *name* holds something else.
+    """
+    for wait in (*_RETRY_SECONDS, None):
+        try:
+            storage.put(name, data)
+            return
+        except ObjectExists:
+            if storage.get(name) != data:
+                raise
+            return
+        except StorageError as error:
+            if wait is None or not error.retryable:
+                raise
+            sleep(wait)
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    found: dict[str, Any] = asdict(replace(tally, current=b""))
+    return {name: value for name, value in found.items() if isinstance(value, int)}
