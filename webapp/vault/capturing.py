@@ -27,7 +27,7 @@ _REASONS = {
     errno.ETXTBSY: ("locked", "Another program holds a lock on it."),
 }
 _TORN = "It changed each time it was read; the copy that was kept may be torn."
-_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP}
 
 
 @dataclass(kw_only=True)
