@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("chain", sa.Uuid(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
+        sa.Column("seal", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("chain", name=op.f("pk_audit_heads")),
     )
     op.create_table(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
 
 
 def normalise(path: str) -> str:
@@ -31,12 +30,3 @@ def overlaps(one: str, other: str) -> bool:
 def is_within(path: str, folder: str) -> bool:
     """Say whether *path* is *folder* or lies below it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def without_inner(paths: Iterable[str]) -> list[str]:
-    """The outermost of *paths*, sorted: what lies inside another adds nothing."""
-    kept: list[str] = []
-    for path in sorted(set(paths)):
-        if not any(is_within(path, outer) for outer in kept):
-            kept.append(path)
-    return kept

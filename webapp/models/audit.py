@@ -42,10 +42,14 @@ class AuditEntry(Identified, Model):
 
 
 class AuditHead(Model):
-    """The newest link of each chain: what a writer locks, and what a cut end is compared with."""
+    """The newest link of each chain: what a writer locks, and what a cut end is compared with.
+
+    ``seal`` is keyed: who can write the database but lacks the key cannot set the head back.
+    """
 
     __tablename__ = "audit_heads"
 
     chain: Mapped[UUID] = mapped_column(primary_key=True)
     seq: Mapped[int]
     hash: Mapped[str]
+    seal: Mapped[str]

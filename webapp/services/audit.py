@@ -58,6 +58,7 @@ def record(
     )
     entry.hash = link_hash(entry)
     head.seq, head.hash = entry.seq, entry.hash
+    head.seal = head_seal(head)
     db.session.add(entry)
     db.session.flush()
     return entry
@@ -65,11 +66,20 @@ def record(
 
 def link_hash(entry: AuditEntry) -> str:
     """The keyed hash of one link over everything in it and its predecessor's hash."""
-    facts = [
+    facts: list[object] = [
         entry.prev_hash, str(entry.id), str(entry.chain), str(entry.tenant_id), entry.seq,
         entry.at.isoformat(timespec="microseconds"), entry.actor, entry.action, entry.resource,
         entry.reason, entry.details,
     ]  # fmt: skip
+    return _keyed(facts)
+
+
+def head_seal(head: AuditHead) -> str:
+    """The keyed hash of where a chain ends."""
+    return _keyed(["head", str(head.chain), head.seq, head.hash])
+
+
+def _keyed(facts: list[object]) -> str:
     message = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     key = installation.ring().derive("audit chain")
     return hmac.new(key, message.encode("utf-8", "surrogatepass"), sha256).hexdigest()
@@ -79,6 +89,6 @@ def _head(chain: UUID) -> AuditHead:
     """The newest link, locked until the caller's commit: two writers cannot take one number."""
     head = db.session.scalar(select(AuditHead).where(AuditHead.chain == chain).with_for_update())
     if head is None:
-        head = AuditHead(chain=chain, seq=0, hash=GENESIS)
+        head = AuditHead(chain=chain, seq=0, hash=GENESIS, seal="")
         db.session.add(head)
     return head

@@ -46,7 +46,7 @@ def verify(chain: UUID) -> Verdict:
         return _without_head(seq, prev_hash)
     if head.seq > seq:
         return Verdict(False, seq, seq + 1, prev_hash, f"{head.seq - seq} entries are missing.")
-    if (head.seq, head.hash) != (seq, prev_hash):
+    if (head.seq, head.hash, head.seal) != (seq, prev_hash, audit.head_seal(head)):
         return Verdict(False, seq, seq, prev_hash, "The recorded head is another one.")
     return Verdict(True, seq, None, prev_hash)
 
