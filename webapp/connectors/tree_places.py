@@ -106,8 +106,11 @@ class Places:
         try:
             if path in self.modes:
                 os.fchmod(folder, self.modes[path])
-            if path in self.times:
-                changing.set_time(folder, b".", self.times[path])
+            mtime_ns = self.times.get(path)
+            if mtime_ns is not None and os.fstat(folder).st_mtime_ns != mtime_ns:
+                changing.set_time(folder, b".", mtime_ns)
+        except PermissionError:
+            return  # somebody else's folder that we may write to: its time is not ours to set
         finally:
             os.close(folder)
 
