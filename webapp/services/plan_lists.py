@@ -30,6 +30,24 @@ def latest(access: Access, *, limit: int = 100) -> list[RestorePlan]:
     return list(db.session.scalars(query))
 
 
+def changes(
+    access: Access, plan: RestorePlan, *, action: str, query: str, limit: int, offset: int
+) -> list[PlanItem]:
+    """Rows of a plan in their order: those of one *action*, or all that is not unchanged.
+
+    Args:
+        query: part of an item's key, in any case; empty for all.
+    """
+    access.require(Permission.VIEW)
+    found = gate.rows(PlanItem, access).where(
+        PlanItem.plan_id == plan.id,
+        PlanItem.action == action if action else PlanItem.action != "unchanged",
+    )
+    if query:
+        found = found.where(PlanItem.item_key.icontains(query, autoescape=True))
+    return list(db.session.scalars(found.order_by(PlanItem.position).limit(limit).offset(offset)))
+
+
 def item(access: Access, plan: RestorePlan, item_id: UUID) -> PlanItem:
     """One row of a plan.
 

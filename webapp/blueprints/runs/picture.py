@@ -24,11 +24,16 @@ _ACTIONS = {
     "verify": "Verification of {}",
 }
 
-# What a run goes through, in order. A run says where it is by one of these words.
-_STEPS: dict[RunType, tuple[str, ...]] = {
-    RunType.CAPTURE: ("preparing", "reading", "verifying"),
-    RunType.PREVIEW: ("preparing", "comparing", "checking"),
-    RunType.RESTORE: ("preparing", "safety capture", "restoring", "checking"),
+# What a run goes through, in order: the word its row holds, and that of the page.
+_STEPS: dict[RunType, tuple[tuple[str, str], ...]] = {
+    RunType.CAPTURE: (("", "Prepare"), ("reading", "Read"), ("verifying", "Verify")),
+    RunType.PREVIEW: (("", "Prepare"), ("comparing", "Compare")),
+    RunType.RESTORE: (
+        ("", "Prepare"),
+        ("capturing what will be overwritten", "Safety copy"),
+        ("restoring", "Restore"),
+        ("finishing", "Finish"),
+    ),
 }
 _LEAST_SECONDS = 3.0  # before that, a rate is a guess
 
@@ -82,13 +87,13 @@ def _elapsed(run: Run, at: datetime) -> float:
 
 
 def _steps(run: Run) -> list[Step]:
-    names = list(_STEPS.get(run.run_type, ()))
-    if run.phase and run.phase not in names and names:
-        names.insert(-1, run.phase)  # a phase of its own, such as waiting for another run
-    here = names.index(run.phase) if run.phase in names else 0
+    steps = list(_STEPS.get(run.run_type, ()))
+    if steps and run.phase not in dict(steps):
+        steps.insert(1, (run.phase, run.phase.capitalize()))  # such as waiting for another run
+    here = [phase for phase, _ in steps].index(run.phase) if steps else 0
     return [
-        Step(label=name.capitalize(), state=_step_state(run, index - here))
-        for index, name in enumerate(names)
+        Step(label=label, state=_step_state(run, index - here))
+        for index, (_, label) in enumerate(steps)
     ]
 
 
