@@ -146,7 +146,7 @@ def reject(tenant: str, plan_id: UUID, reason: str, actor: Actor, console: Conso
 @acts
 @prints_data
 def apply(
-    tenant: str, plan_id: UUID, *, wait: bool, actor: Actor, console: Console, **typed: str
+    tenant: str, plan_id: UUID, *, wait: bool, actor: Actor, console: Console, **typed: Any
 ) -> None:
     """Carry out PLAN: capture what will be overwritten, then write exactly what was planned.
 
