@@ -11,6 +11,7 @@ from pathlib import Path
 import zstandard
 from argon2.low_level import Type, hash_secret_raw
 from blake3 import blake3
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 C = "lastgood vault format 1: "
@@ -102,16 +103,32 @@ class Reader:
             first += chunks
         assert len(ids) == 32 * first
 
+    def segments_without_trailer(self, path: Path) -> list[bytes]:
+        """A pack's segments, found one after another (part 5, last paragraph)."""
+        data = path.read_bytes()
+        records, found, at = self.records(data, data[4:5], ""), [], 72
+        try:
+            while True:
+                content, at, _ = records.read(len(found), data, at)
+                found.append(content)
+        except InvalidTag:
+            return found
+
     def read_segment(self, content: bytes, ids: bytes, kind: bytes) -> None:
+        assert b"".join(self.take_segment(content, kind)) == ids
+
+    def take_segment(self, content: bytes, kind: bytes) -> list[bytes]:
         (count,) = struct.unpack_from("<I", content)
         at = 4 + 4 * count
         key = self.key("data_ids" if kind == b"D" else "manifest_ids")
-        for number, length in enumerate(struct.unpack_from(f"<{count}I", content, 4)):
+        found = []
+        for length in struct.unpack_from(f"<{count}I", content, 4):
             chunk = content[at : at + length]
             at += length
-            assert keyed(key, chunk) == ids[32 * number : 32 * number + 32]
-            self.chunks[keyed(key, chunk)] = chunk
+            found.append(keyed(key, chunk))
+            self.chunks[found[-1]] = chunk
         assert at == len(content)
+        return found
 
     def chunk(self, ref: bytes) -> bytes:
         found = self.chunks[ref[:32]]

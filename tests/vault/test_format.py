@@ -69,3 +69,16 @@ def test_the_second_reader_reads_what_the_engine_writes_today(tmp_path):
     assert found == contents(vault, snapshot)
     kinds = {1: EntryKind.FILE, 2: EntryKind.FOLDER}
     assert [kinds[row["kind"]] for row in rows] == [one.kind for one in vault.entries(snapshot)]
+
+
+def test_a_pack_without_its_trailer_loses_nothing():
+    reader = Reader(SAMPLES / "format-1", console=CONSOLE.key)
+    whole = dict(reader.chunks)
+    reader.chunks.clear()
+
+    for path in (SAMPLES / "format-1" / "packs").iterdir():
+        kind = path.read_bytes()[4:5]
+        for content in reader.segments_without_trailer(path):
+            reader.take_segment(content, kind)
+
+    assert reader.chunks == whole

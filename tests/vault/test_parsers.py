@@ -1,0 +1,93 @@
+"""Parsers of stored bytes. What they read is authentic, yet a faulty writer may have made it: they
+say so, and neither crash, nor loop, nor allocate what a length field asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.vault.sources import file
+from webapp.vault import catalogues, documents, frames, manifests, packs, rows, snapshots
+from webapp.vault.errors import Damaged
+from webapp.vault.sealing import RAW, ZSTD, Head
+
+ROW = rows.make_row(
+    rows.pack_facts(file(b"tree/a", user="u", xattrs=((b"user.a", b"1"),))),
+    rows.Content(b"d" * 32, 0, ((4096, 4096),), (b"r" * 36, b"s" * 36)).pack(),
+)
+CHUNK = struct.pack("<III", 2, len(ROW), 2 * len(ROW)) + ROW * 2
+PARTS = manifests.pack_parts([manifests.Part(b"r" * 36, 2, b"tree/a")] * 2)
+CATALOGUE = struct.pack("<I4I4I", 2, 72, 99, 50, 1, 171, 99, 50, 2) + b"i" * 96
+SEGMENT = packs.build_segment([b"one", b"three"])
+INFOS = catalogues.pack_infos(
+    [packs.PackInfo(name="ab" * 32, salt=b"s" * 32, kind=b"D", size_bytes=1, catalogue=CATALOGUE)]
+)
+PARSERS = {
+    "row": (rows.unpack_row, ROW),
+    "rows": (lambda data: manifests.split_rows(data, where="x"), CHUNK),
+    "parts": (lambda data: manifests.unpack_parts(data, where="x"), PARTS),
+    "catalogue": (lambda data: packs.read_catalogue(data, where="x"), CATALOGUE),
+    "segment": (lambda data: packs.split_segment(data, where="x"), SEGMENT),
+    "infos": (lambda data: list(catalogues.unpack_infos(data, where="x")), INFOS),
+    "document": (lambda data: documents.decode("x", data), documents.encode({"a": 1})),
+    "root": (lambda data: snapshots._parse(data, "snapshots/a"), b'{"id":"a","counts":{}}'),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in PARSERS if name != "root"])
+def test_a_parser_reads_what_was_written(name):
+    parse, sound = PARSERS[name]
+
+    assert parse(sound) is not None
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(sorted(PARSERS)),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6),
+    st.integers(0, 400),
+)
+def test_a_parser_refuses_what_is_not_sound(name, changes, cut):
+    parse, sound = PARSERS[name]
+    data = bytearray(sound)
+    for at, value in changes:
+        data[at % len(data)] = value
+    data = bytes(data[: cut if cut else None])
+
+    with contextlib.suppress(Damaged):
+        parse(data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(PARSERS)), st.binary(max_size=200))
+def test_a_parser_refuses_noise(name, noise):
+    with contextlib.suppress(Damaged):
+        PARSERS[name][0](noise)
+
+
+@pytest.mark.parametrize(
+    ("head", "frame"),
+    [
+        (Head(ZSTD, 0, 10, 0), zstandard.ZstdCompressor().compress(b"x" * 1_000_000)),
+        (Head(ZSTD, 0, 10, 0), b"no zstd frame"),
+        (Head(RAW, 0, 10, 0), b"short"),
+        (Head(7, 0, 10, 0), b"0123456789"),
+    ],
+    ids=["bomb", "no frame", "wrong length", "unknown codec"],
+)
+def test_a_frame_gives_what_its_head_says_or_nothing(head, frame):
+    with pytest.raises(Damaged):
+        frames.decode(head, frame, where="x")
+
+
+@pytest.mark.parametrize("raw", [b"", b"x", b"ab" * 200_000, bytes(range(256)) * 2000])
+def test_frames_come_back(raw):
+    codec, frame = frames.encode(raw)
+
+    assert frames.decode(Head(codec, 0, len(raw), len(frame)), frame, where="x") == raw
+    assert len(frame) <= len(raw)
