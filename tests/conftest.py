@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from webapp import clock, create_app
-from webapp.domain.permissions import Role
+from tests import casting
+from tests.casting import Everybody
+from webapp import create_app
 from webapp.extensions import db, doorbell
-from webapp.models import Membership, Tenant, User
 from webapp.services import keys
 from webapp.settings import Settings
 
@@ -100,60 +99,30 @@ class Cast:
     nobody: FlaskClient
 
 
-_PEOPLE = {
-    "root": None,
-    "alice": ("acme", Role.MANAGER),
-    "olga": ("acme", Role.OPERATOR),
-    "pete": ("acme", Role.PREVIEWER),
-    "bob": ("acme", Role.VIEWER),
-    "audrey": ("acme", Role.AUDITOR),
-    "charlie": ("globex", Role.MANAGER),
-}
-
-
 @pytest.fixture
 def people(app: Flask, tmp_path: Path) -> dict[str, str]:
     """Two tenants with a granted root each (``tmp_path/<slug>``), and the cast's session ids."""
-    with app.app_context():
-        tenants = {slug: _tenant(slug, tmp_path) for slug in ("acme", "globex")}
-        sessions = {name: _person(name, place, tenants) for name, place in _PEOPLE.items()}
-        db.session.commit()
-    return sessions
+    return casting.populate(app, tmp_path)
 
 
 @pytest.fixture
 def cast(app: Flask, people: dict[str, str]) -> Cast:
     """Signed-in clients. CSRF is off for them; tests of CSRF turn it on."""
     app.config["WTF_CSRF_ENABLED"] = False
-    clients = {name: _signed_in(app, session_id) for name, session_id in people.items()}
+    clients = {name: casting.signed_in(app, session_id) for name, session_id in people.items()}
     return Cast(nobody=app.test_client(), **clients)
 
 
-def _tenant(slug: str, tmp_path: Path) -> Tenant:
-    root = tmp_path / slug
-    root.mkdir()
-    tenant = Tenant(
-        slug=slug, name=slug.capitalize(), granted_roots=[str(root)], created_at=clock.now()
-    )
-    db.session.add(tenant)
-    db.session.flush()
-    return tenant
-
-
-def _person(name: str, place: tuple[str, Role] | None, tenants: dict[str, Tenant]) -> str:
-    user = User(email=f"{name}@example.com", is_msp_admin=place is None, created_at=clock.now())
-    db.session.add(user)
-    db.session.flush()
-    if place:
-        slug, role = place
-        db.session.add(Membership(tenant_id=tenants[slug].id, user_id=user.id, role=role))
-    return user.get_id()
-
-
-def _signed_in(app: Flask, session_id: str) -> FlaskClient:
-    client = app.test_client()
-    with client.session_transaction() as session:
-        session["_user_id"] = session_id
-        session["_fresh"] = True
-        session["begun"] = int(time.time())
-    return client
+@pytest.fixture(scope="module")
+def everybody(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everybody]:
+    """The cast once for a whole module, for tests that ask every route: see ``Everybody``."""
+    place = tmp_path_factory.mktemp("everybody")
+    shutil.copytree(prepared_home, place / "home")
+    app = create_app(settings_for(place / "home"))
+    app.config["WTF_CSRF_ENABLED"] = False
+    doorbell.ring = lambda run_id: None
+    casting.populate(app, place)
+    yield Everybody(app)
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()

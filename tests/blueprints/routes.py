@@ -14,7 +14,9 @@ from webapp import blueprints
 from webapp.domain.permissions import Permission
 
 # Views that ask for more than their mark says; the stricter one is what the matrix expects.
-STRICTER: Mapping[str, Permission] = {}
+STRICTER: Mapping[str, Permission] = {
+    "runs.cancel": Permission.OPERATE,  # whoever previews may cancel previews; this is a capture
+}
 
 # Values for parameters that are no ids.
 PLAIN = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from tests import factories
 from tests.blueprints.routes import Route, all_routes
+from webapp import create_app
 
 ROUTES = all_routes()
 GETS = [route for route in ROUTES if route.method == "GET"]
@@ -48,18 +49,12 @@ class Markup(HTMLParser):
             self._in_post = False
 
 
-@pytest.fixture
-def ids(app, people):
-    with app.app_context():
-        return factories.world("acme").ids
-
-
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
-def test_every_answer_carries_the_headers(cast, ids, route):
-    path = route.path("acme", ids)
+def test_every_answer_carries_the_headers(everybody, route):
+    path = route.path("acme", everybody.things("acme"))
 
-    for client in (cast.root, cast.nobody):
-        headers = client.open(path, method=route.method, buffered=True).headers
+    for person in ("root", "nobody"):
+        headers = everybody.client(person).open(path, method=route.method, buffered=True).headers
         policy = headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
@@ -70,9 +65,11 @@ def test_every_answer_carries_the_headers(cast, ids, route):
 
 
 @pytest.mark.parametrize("route", GETS, ids=name_of)
-def test_no_page_brings_style_or_script_of_its_own(app, cast, ids, route):
-    app.config["WTF_CSRF_ENABLED"] = True
-    response = cast.root.get(route.path("acme", ids), buffered=True)
+def test_no_page_brings_style_or_script_of_its_own(everybody, monkeypatch, route):
+    monkeypatch.setitem(everybody.app.config, "WTF_CSRF_ENABLED", True)
+    response = everybody.client("root").get(
+        route.path("acme", everybody.things("acme")), buffered=True
+    )
     markup = Markup()
 
     if response.mimetype == "text/html":
@@ -93,10 +90,6 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(app):
 
 
 def test_the_session_cookie_is_secure_where_the_public_address_is(settings):
-    from dataclasses import replace
-
-    from webapp import create_app
-
     app = create_app(replace(settings, public_url="https://backup.example.com"))
 
     assert "Secure" in app.test_client().get("/sign-in").headers["Set-Cookie"]

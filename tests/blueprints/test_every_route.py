@@ -6,16 +6,13 @@ that does not say whom it is for fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests import factories
 from tests.blueprints.routes import Route, all_routes
 from tests.request_guard import watching
 from webapp import clock
@@ -51,17 +48,6 @@ def call(client: FlaskClient, route: Route, path: str, **options: object) -> Tes
     return client.open(path, method=route.method, buffered=True, **options)
 
 
-@pytest.fixture
-def fill(app: Flask) -> Callable[[str], dict[str, UUID]]:
-    """Makes one more of everything in a tenant."""
-
-    def make(slug: str) -> dict[str, UUID]:
-        with app.app_context():
-            return factories.world(slug).ids
-
-    return make
-
-
 def may(route: Route, person: str) -> bool:
     if route.needs == "open":
         return True
@@ -89,11 +75,11 @@ def test_every_route_says_whom_it_is_for():
 
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
 @pytest.mark.parametrize("headers", [{}, SWAP], ids=["page", "swap"])
-def test_each_role_may_what_its_line_says(cast, fill, route, headers):
+def test_each_role_may_what_its_line_says(everybody, route, headers):
     found, expected = {}, {}
     for person in (*ROLES, "charlie", "nobody"):
-        path = route.path("acme", fill("acme"))
-        found[person] = outcome(call(getattr(cast, person), route, path, headers=headers))
+        path = route.path("acme", everybody.things("acme"))
+        found[person] = outcome(call(everybody.client(person), route, path, headers=headers))
         no = "asked to sign in" if person == "nobody" else "refused"
         expected[person] = "let in" if may(route, person) else no
 
@@ -101,11 +87,11 @@ def test_each_role_may_what_its_line_says(cast, fill, route, headers):
 
 
 @pytest.mark.parametrize("route", OF_TENANTS, ids=name_of)
-def test_a_tenant_of_others_and_one_that_is_not_there_look_the_same(cast, fill, route):
-    ids = fill("acme")
+def test_a_tenant_of_others_and_one_that_is_not_there_look_the_same(everybody, route):
+    ids = everybody.things("acme")
 
-    theirs = call(cast.charlie, route, route.path("acme", ids))
-    nowhere = call(cast.charlie, route, route.path("no-such-tenant", ids))
+    theirs = call(everybody.client("charlie"), route, route.path("acme", ids))
+    nowhere = call(everybody.client("charlie"), route, route.path("no-such-tenant", ids))
 
     assert (theirs.status_code, theirs.text) == (nowhere.status_code, nowhere.text)
     assert theirs.status_code == 403
@@ -114,14 +100,14 @@ def test_a_tenant_of_others_and_one_that_is_not_there_look_the_same(cast, fill, 
 
 @pytest.mark.parametrize("route", WITH_IDS, ids=name_of)
 @pytest.mark.parametrize("headers", [{}, SWAP], ids=["page", "swap"])
-def test_an_id_of_others_and_one_that_is_not_there_look_the_same(cast, fill, route, headers):
-    own, theirs = fill("acme"), fill("globex")
+def test_an_id_of_others_and_one_that_is_not_there_look_the_same(everybody, route, headers):
+    own, theirs = everybody.things("acme"), everybody.things("globex")
     answers = set()
     for parameter in route.id_parameters:
         for value in (theirs[parameter], uuid4()):
             path = route.path("acme", {**own, parameter: value})
-            response = call(cast.root, route, path, headers=headers)
-            manager = call(cast.alice, route, path, headers=headers)
+            response = call(everybody.client("root"), route, path, headers=headers)
+            manager = call(everybody.client("alice"), route, path, headers=headers)
             answers |= {(response.status_code, response.text)}
             answers |= {(manager.status_code, manager.text)}
 
@@ -134,44 +120,44 @@ def test_an_id_of_others_and_one_that_is_not_there_look_the_same(cast, fill, rou
     [route for route in WITH_IDS if {"source_id", "set_id"} & set(route.id_parameters)],
     ids=name_of,
 )
-def test_an_own_thing_that_was_deleted_is_said_to_be_gone(app, cast, fill, route):
-    ids = fill("acme")
-    with app.app_context():
+def test_an_own_thing_that_was_deleted_is_said_to_be_gone(everybody, route):
+    ids = everybody.things("acme")
+    with everybody.app.app_context():
         db.session.get_one(Source, ids["source_id"]).removed_at = clock.now()
         db.session.get_one(BackupSet, ids["set_id"]).deleted_at = clock.now()
         db.session.commit()
 
-    response = call(cast.root, route, route.path("acme", ids))
+    response = call(everybody.client("root"), route, route.path("acme", ids))
 
     assert response.status_code == 404
 
 
 @pytest.mark.parametrize("person", ["root", "bob", "nobody"])
 @pytest.mark.parametrize("path", ["/no-such-page", "/t/acme/no-such-page", "/t/acme/runs/17"])
-def test_an_unknown_path_is_not_found(cast, person, path):
-    assert getattr(cast, person).get(path).status_code == 404
+def test_an_unknown_path_is_not_found(everybody, person, path):
+    assert everybody.client(person).get(path).status_code == 404
 
 
 @pytest.mark.parametrize("route", POSTS, ids=name_of)
 @pytest.mark.parametrize("headers", [{}, SWAP], ids=["page", "swap"])
-def test_nothing_changes_without_the_token_of_the_form(app, cast, fill, route, headers):
-    app.config["WTF_CSRF_ENABLED"] = True
-    path = route.path("acme", fill("acme"))
+def test_nothing_changes_without_the_token_of_the_form(everybody, monkeypatch, route, headers):
+    monkeypatch.setitem(everybody.app.config, "WTF_CSRF_ENABLED", True)
+    path = route.path("acme", everybody.things("acme"))
 
-    response = call(cast.root, route, path, headers=headers)
+    response = call(everybody.client("root"), route, path, headers=headers)
 
     assert response.status_code == 400
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
-def test_the_request_touches_the_database_and_nothing_else(app, cast, fill, route):
+def test_the_request_touches_the_database_and_nothing_else(everybody, route):
     if route.endpoint in READS_VAULT:
         pytest.skip("streams from the vault, by design")
-    path = route.path("acme", fill("acme"))
-    database = Path(app.extensions["settings"].home, "lastgood.db")
-    call(cast.root, route, path)  # the first request may load code
+    path = route.path("acme", everybody.things("acme"))
+    database = Path(everybody.app.extensions["settings"].home, "lastgood.db")
+    call(everybody.client("root"), route, path)  # the first request may load code
 
     with watching(database) as reached_for:
-        call(cast.root, route, path)
+        call(everybody.client("root"), route, path)
 
     assert reached_for == []
