@@ -9,7 +9,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from webapp import create_app
 from webapp.domain.actors import SYSTEM
+from webapp.errors import ConfigError
 from webapp.extensions import db
 from webapp.services import audit
 
@@ -42,3 +44,20 @@ def test_the_audit_log_refuses_to_be_changed(context, statement):
 
     with pytest.raises(IntegrityError, match="append-only"):
         db.session.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    ("version", "advice"),
+    [("0000", "later release"), (None, "lastgood init")],
+    ids=["unknown", "none"],
+)
+def test_a_database_of_another_version_is_refused_at_the_start(settings, version, advice):
+    app = create_app(settings, unlock=False)
+    with app.app_context():
+        db.session.execute(text("DELETE FROM alembic_version"))
+        if version:
+            db.session.execute(text(f"INSERT INTO alembic_version VALUES ('{version}')"))
+        db.session.commit()
+
+    with pytest.raises(ConfigError, match=advice):
+        create_app(settings)

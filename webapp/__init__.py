@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import blueprints, models, sessions
+from webapp import blueprints, models, schema, sessions
 from webapp.extensions import csrf, db, htmx, login, migrate
 from webapp.formatting import register as register_formatting
 from webapp.jobs import queue
 from webapp.services import installation, keys
 from webapp.settings import Settings
-
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 __all__ = ["create_app", "models"]
 
@@ -40,6 +37,7 @@ def create_app(settings: Settings | None = None, *, unlock: bool = True) -> Flas
     if unlock:
         with app.app_context():
             ring = keys.load(settings)
+            schema.require_newest()
         installation.bind(settings, ring)
         app.config["SECRET_KEY"] = ring.derive(f"sessions {ring.secret}").hex()
     if settings.trusted_proxies:
@@ -54,7 +52,7 @@ def create_app(settings: Settings | None = None, *, unlock: bool = True) -> Flas
 
 def _bind_extensions(app: Flask) -> None:
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    migrate.init_app(app, db, directory=str(schema.MIGRATIONS), render_as_batch=True)
     login.init_app(app)
     htmx.init_app(app)
     csrf.init_app(app)
@@ -64,6 +62,8 @@ def _config(settings: Settings) -> dict[str, object]:
     return {
         "TESTING": settings.testing,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        # A traceback in the log must not quote what was stored: it may be a customer's.
+        "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True},
         "MAX_CONTENT_LENGTH": 1024 * 1024,
         "SESSION_COOKIE_NAME": "lastgood",
         "SESSION_COOKIE_HTTPONLY": True,

@@ -7,7 +7,7 @@ before what is in them; then what is removed, the deepest first.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from webapp.connectors import diff
 from webapp.connectors.base import Action, Desired, Planned
@@ -140,7 +140,7 @@ class TreePlan:
         facts = differences(live.entry, reached)
         if content_differs(wanted, live):
             newer = live.entry.mtime_ns > wanted.mtime_ns
-            words = _what(wanted) + (f"; so do {joined(facts)}." if facts else ".")
+            words = _what(wanted) + _also(facts)
             words += " The live file is newer than the backup." if newer else ""
             return Action.REPLACE, words, "medium" if newer else "low"
         if not self._is_linked(wanted, live):
@@ -202,3 +202,9 @@ def _blocked_row(wanted: Desired, blocked: Blocked) -> Planned:
         size_after=_size(entry) if entry else None,
         kind=entry.kind.value if entry else "",
     )
+
+
+def _also(facts: Sequence[str]) -> str:
+    """``; so does its time.``, ``; so do its time and its owner.``, or the full stop alone."""
+    verb = "does" if len(facts) == 1 else "do"
+    return f"; so {verb} {joined(facts)}." if facts else "."

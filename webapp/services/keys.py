@@ -63,11 +63,13 @@ def load(settings: Settings) -> KeyRing:
         row = db.session.get(Installation, 1)
     except (OperationalError, ProgrammingError):  # no such table
         row = None
-    db.session.rollback()
     if row is None:
+        db.session.rollback()
         raise ConfigError("This database is not set up yet. Run: lastgood init")
-    ring = _read(settings, expected=row.master_key_check)
-    _require_same(ring, row)
+    master_check, secret_check = row.master_key_check, row.secret_key_check
+    db.session.rollback()  # no transaction stays open behind a start
+    ring = _read(settings, expected=master_check)
+    _require_same(ring, settings, master_check=master_check, secret_check=secret_check)
     return ring
 
 
@@ -153,16 +155,18 @@ def _read_secret(settings: Settings) -> str:
         ) from None
 
 
-def _require_same(ring: KeyRing, row: Installation) -> None:
-    if ring.fingerprint != row.master_key_check:
+def _require_same(
+    ring: KeyRing, settings: Settings, *, master_check: str, secret_check: str
+) -> None:
+    if ring.fingerprint != master_check:
         raise ConfigError(
             f"LASTGOOD_MASTER_KEY_FILE holds the key {ring.fingerprint}, but this database was "
-            f"made with {row.master_key_check}. Put back the right file."
+            f"made with {master_check}. Put back the right file."
         )
-    if _secret_check(ring.secret) != row.secret_key_check:
+    if _secret_check(ring.secret) != secret_check:
         raise ConfigError(
             "LASTGOOD_SECRET_KEY is not the one this database was made with. Put back the old "
-            f"value, or the file {'secret.key'} of the data folder."
+            f"value, or the file {_secret_file(settings)}."
         )
 
 

@@ -1,0 +1,35 @@
+"""Which version of the tables a database has, and which one this release needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from webapp.errors import ConfigError
+from webapp.extensions import db
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+def require_newest() -> None:
+    """Refuse a database that this release does not fit, before anything is read or written.
+
+    Raises:
+        ConfigError: it is older (``lastgood init`` upgrades it) or newer than this release.
+    """
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    with db.engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    newest = scripts.get_current_head()
+    if found == newest:
+        return
+    known = {script.revision for script in scripts.walk_revisions()}
+    if found is None or found in known:
+        raise ConfigError(
+            f"The database has version {found}, needed is {newest}. Run: lastgood init"
+        )
+    raise ConfigError(
+        f"The database has version {found}, made by a later release. Start that release instead."
+    )
