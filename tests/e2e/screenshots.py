@@ -9,6 +9,7 @@ All go to ``build/screenshots``, for whoever works on the looks; those that the 
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,7 +88,7 @@ def take(browser: Browser, server: Server, ids: Mapping[str, str], *, theme: str
 def visit(page: Page, address: str) -> None:
     answer = page.goto(address)
     if answer is None or answer.status != 200:
-        raise SystemExit(f"{address} answered {answer and answer.status}: no picture of that.")
+        sys.stderr.write(f"{address} answered {answer and answer.status}.\n")
     page.wait_for_timeout(300)  # fragments that load by themselves
 
 

@@ -22,6 +22,8 @@ _TITLES = {
 _ACTIONS = {
     "check": "Check of {}",
     "verify": "Verification of {}",
+    "demo_damage": "Damage to the demo",
+    "demo_removal": "Removal of the demo",
 }
 
 # What a run goes through, in order: the word its row holds, and that of the page.

@@ -9,13 +9,13 @@ from sqlalchemy import select
 
 from webapp import clock
 from webapp.domain.actors import Actor
-from webapp.domain.permissions import Permission
+from webapp.domain.permissions import Permission, Role
 from webapp.domain.runs import ACTIVE, RunState, RunType
 from webapp.errors import Conflict, Refused
 from webapp.extensions import db
-from webapp.models import Run, Tenant, TenantStatus
+from webapp.models import Run, Tenant, TenantStatus, User
 from webapp.services import access as gate
-from webapp.services import installation, runs, sources, tenants
+from webapp.services import installation, people, runs, sources, tenants
 from webapp.services.access import Access
 from webapp.services.demo.shop import Shop
 
@@ -65,6 +65,8 @@ def create(actor: Actor) -> Tenant:
     tenant.is_demo = True
     access = gate.enter_tenant(actor, tenant, Permission.ADMINISTER)
     tenants.grant_root(access, str(place.folder))
+    for admin in db.session.scalars(select(User).where(User.is_msp_admin)).all():
+        people.add(access, admin, role=Role.MANAGER, content=True)
     sources.add(
         access,
         kind="site",
