@@ -114,10 +114,11 @@ def around(tmp_path, *roots, own_data=(), exempt=()):
     )
 
 
-def restore(connector, snapshot, *, delete=False, scope=(), desired=None, authority=None):
+def restore(connector, snapshot, *, desired=None, authority=None, **options):
     """Plan and carry out a restore; return the rows and what went wrong, by key."""
     wanted = snapshot.desired() if desired is None else desired
-    rows = list(connector.plan(wanted, stored=snapshot, delete=delete, scope=scope))
+    options = {"delete": False, "scope": (), **options}
+    rows = list(connector.plan(wanted, stored=snapshot, **options))
     problems = {}
     writer = open_for_writing(connector, PERMIT, authority or Authority())
     try:

@@ -92,11 +92,18 @@ def test_a_preview_of_everything_names_database_and_config_once(connector):
     assert "tree:shop.db" not in rows
 
 
+def elsewhere(folder, tmp_path):
+    config = {
+        "path": f"{folder}/tree", "config": f"{folder}/config/shop.ini",
+        "db": f"sqlite:///{folder}/db/shop.db",
+    }  # fmt: skip
+    return registry.connect("site", config, around(tmp_path))
+
+
 def test_a_set_goes_into_a_folder_of_its_own(connector, tmp_path):
     snapshot = Memory(connector.source("full", Recorder()))
-    keys = [wanted.key for wanted in snapshot.desired()]
 
-    target = registry.at_path(tmp_path / "out", keys, around(tmp_path))
+    target = elsewhere(tmp_path / "out", tmp_path)
 
     assert {row.action for row in plan(target, snapshot).values()} == {Action.CREATE}
     assert not (tmp_path / "out").exists()
@@ -155,8 +162,7 @@ def test_a_whole_site_comes_back(connector, shop):
 
 def test_a_whole_site_goes_into_a_new_folder(connector, tmp_path):
     snapshot = Memory(connector.source("full", Recorder()))
-    keys = [wanted.key for wanted in snapshot.desired()]
-    target = registry.at_path(tmp_path / "out" / "there", keys, around(tmp_path))
+    target = elsewhere(tmp_path / "out" / "there", tmp_path)
 
     _, problems = restore(target, snapshot)
 

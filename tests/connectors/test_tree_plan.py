@@ -22,9 +22,10 @@ def snapshot(connector):
     return Memory(connector.source("full", Recorder()))
 
 
-def plan(connector, snapshot, *, delete=False, scope=(), desired=None):
+def plan(connector, snapshot, *, desired=None, **options):
     wanted = snapshot.desired() if desired is None else desired
-    rows = connector.plan(wanted, stored=snapshot, delete=delete, scope=scope)
+    options = {"delete": False, "scope": (), **options}
+    rows = connector.plan(wanted, stored=snapshot, **options)
     return {row.key: row for row in rows}
 
 
@@ -125,13 +126,29 @@ def test_an_absent_item_is_planned_for_removal(connector, snapshot, site):
     assert actions(rows) == {"tree:index.html": "delete"}
 
 
-def test_a_folder_in_place_of_a_file_is_blocked(connector, snapshot, site):
+@pytest.mark.parametrize(
+    ("options", "inside", "expected"),
+    [
+        ({}, [], "blocked"),
+        ({"types": True}, [], "replace"),
+        ({"types": True}, ["x"], "blocked"),
+        ({"delete": True}, ["x"], "replace"),
+        ({"delete": True}, ["x.tmp"], "blocked"),
+    ],
+    ids=["not asked", "empty", "not empty", "emptied by removals", "with what was left out"],
+)
+def test_a_folder_gives_way_to_a_file_only_if_nothing_is_lost(
+    connector, snapshot, site, options, inside, expected
+):
     (site / "index.html").unlink()
     (site / "index.html").mkdir()
+    for name in inside:
+        (site / "index.html" / name).touch()
 
-    rows = plan(connector, snapshot, delete=True)
+    rows = plan(connector, snapshot, **options)
 
-    assert rows["tree:index.html"].reason_code == "type_differs"
+    assert str(rows["tree:index.html"].action) == expected
+    assert list(rows)[-1] == "tree:index.html" or expected == "blocked"
 
 
 def test_a_link_in_place_of_a_folder_blocks_all_below(connector, snapshot, site, tmp_path):

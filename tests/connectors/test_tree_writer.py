@@ -15,6 +15,7 @@ from webapp.connectors.base import Action, Desired
 from webapp.connectors.writing import PermitRefused, open_for_writing
 from webapp.errors import ConnectorError
 from webapp.hosts import changing
+from webapp.items import path_of, sort_key
 
 
 @pytest.fixture
@@ -95,18 +96,22 @@ def test_a_restore_can_be_undone_and_redone(zoo, connector):
     snapshot = capture(connector)
     damage(zoo)
     damaged = capture(connector)
-    restore(connector, snapshot, delete=True)
+    rows, _ = restore(connector, snapshot, delete=True)
 
-    restore(connector, damaged, delete=True, desired=without(damaged, "tree:images"))
-    # A folder with things in it never gives way to a file.
-    assert actions(connector, damaged, delete=True).keys() <= {"tree:", "tree:images"}
+    undone, problems = restore(connector, damaged, types=True, desired=undo_of(rows, damaged))
+    assert problems == {}
+    assert not [row for row in undone if row.action is Action.BLOCKED]
+    assert actions(connector, damaged, delete=True) == {}
 
     restore(connector, snapshot, delete=True)
     assert actions(connector, snapshot, delete=True) == {}
 
 
-def without(snapshot, key):
-    return [wanted for wanted in snapshot.desired() if wanted.key != key]
+def undo_of(rows, before):
+    """What was changed, as it was; what was created, absent."""
+    changed = (row for row in rows if row.action not in {Action.UNCHANGED, Action.BLOCKED})
+    keys = sorted((row.key for row in changed), key=lambda key: sort_key(path_of(key)))
+    return [Desired(key=key, entry=before.find(key)) for key in keys]
 
 
 def test_what_was_created_is_removed_by_its_undo(zoo, connector, surroundings, tmp_path):

@@ -166,6 +166,7 @@ class Connector(Protocol):
         stored: StoredContent,
         delete: bool,
         scope: tuple[str, ...],
+        types: bool = False,
     ) -> Iterator[Planned]:
         """Compare the target with *desired* (sorted as a snapshot is) and say what a restore does.
 
@@ -174,6 +175,8 @@ class Connector(Protocol):
         Args:
             delete: also plan the removal of what is in the target, within *scope*, and not desired.
             scope: keys of the chosen items (a ``tree:`` key means all below it); empty is all.
+            types: a folder may give way to a file and a file to a folder, also without *delete*;
+                an undo wants that.
 
         Raises:
             ConnectorError: the target as a whole cannot be used.

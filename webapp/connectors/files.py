@@ -63,9 +63,10 @@ class FilesConnector:
         stored: StoredContent,
         delete: bool,
         scope: tuple[str, ...],
+        types: bool = False,
     ) -> Iterator[Planned]:
         def tree(items: Iterable[Desired]) -> Iterator[Planned]:
-            return self.tree.plan(items, stored=stored, delete=delete, scope=scope)
+            return self.tree.plan(items, stored=stored, delete=delete, scope=scope, types=types)
 
         yield from plan_by_section(desired, {"tree": tree})
 

@@ -124,13 +124,16 @@ class SiteConnector:
         stored: StoredContent,
         delete: bool,
         scope: tuple[str, ...],
+        types: bool = False,
     ) -> Iterator[Planned]:
         planners: dict[str, Planner] = {
-            "tree": lambda items: self.tree.plan(items, stored=stored, delete=delete, scope=scope)
+            "tree": lambda items: self.tree.plan(
+                items, stored=stored, delete=delete, scope=scope, types=types
+            )
         }
         if (config := self.config) is not None:
             planners["config"] = lambda items: config.plan(
-                items, stored=stored, delete=delete, scope=scope
+                items, stored=stored, delete=delete, scope=scope, types=types
             )
         if (database := self.database) is not None:
             planners["db"] = lambda items: DatabasePlan(database, stored=stored).rows(items)

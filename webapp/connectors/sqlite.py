@@ -60,6 +60,7 @@ class SqliteConnector:
         stored: StoredContent,
         delete: bool,
         scope: tuple[str, ...],
+        types: bool = False,
     ) -> Iterator[Planned]:
         self.database.place()
         yield from plan_by_section(desired, {"db": DatabasePlan(self.database, stored=stored).rows})

@@ -136,6 +136,7 @@ class Tree:
         stored: StoredContent,
         delete: bool,
         scope: tuple[str, ...],
+        types: bool = False,
     ) -> Iterator[Planned]:
         """See ``base.Connector.plan``; all keys are of this section."""
         own = self.section.decode() + ":"
@@ -147,6 +148,7 @@ class Tree:
                 stored=stored,
                 scope=chosen if scope else (b"",),
                 delete=delete and not self.only,
+                types=types or delete,
             )
             yield from plan.rows(desired)
         finally:

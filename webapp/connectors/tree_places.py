@@ -45,13 +45,19 @@ class Places:
 
     def root(self) -> Folder:
         """The open root, made if there is none."""
-        if self.target.folder is None:
+        if not self.is_there():
             folder, name = self._above_root()
             self.pen.confirm()
             os.mkdir(name, 0o755, dir_fd=folder)
             self.reopen()
         assert self.target.folder is not None
         return self.target.folder
+
+    def is_there(self) -> bool:
+        """Say whether there is a root by now: the writer of another part may have made it."""
+        if self.target.folder is None:
+            self.reopen()
+        return self.target.folder is not None
 
     def reopen(self) -> None:
         """Look at the root anew: it was just made."""

@@ -27,13 +27,21 @@ class TreePlan:
     Args:
         scope: relative paths of what was chosen; the empty path is everything.
         delete: also plan the removal of what is in the scope and not in the backup.
+        types: a folder may give way to a file, and a file to a folder.
     """
 
     def __init__(
-        self, target: Target, *, stored: StoredContent, scope: tuple[bytes, ...], delete: bool
+        self,
+        target: Target,
+        *,
+        stored: StoredContent,
+        scope: tuple[bytes, ...],
+        delete: bool,
+        types: bool,
     ) -> None:
         self._target, self._stored = target, stored
-        self._scope, self._delete = scope, delete
+        self._scope, self._delete, self._types = scope, delete, types
+        self._late: list[tuple[bytes, StoredEntry]] = []
         self._seen: set[bytes] = set()
         self._made: set[bytes] = set()
         self._names: dict[bytes, bytes] = {}
@@ -41,7 +49,7 @@ class TreePlan:
         self._diff_bytes = 0
 
     def rows(self, desired: Iterable[Desired]) -> Iterator[Planned]:
-        """Yield one row for each desired item, then the removals."""
+        """Yield one row for each desired item, then the removals, then what needs their room."""
         gone: set[bytes] = set()
         for wanted in desired:
             path = self._path(wanted.key)
@@ -58,7 +66,9 @@ class TreePlan:
                     yield row
         if self._delete:
             gone.update(surplus(self._target, self._scope, self._seen))
-        yield from Removals(self._target).rows(gone)
+        removals = Removals(self._target)
+        yield from removals.rows(gone)
+        yield from (self._late_row(path, wanted, removals) for path, wanted in self._late)
 
     def _path(self, key: str) -> bytes | None:
         try:
@@ -73,10 +83,22 @@ class TreePlan:
             if live is not None and not self._is_chosen(path) and _are_folders(live.entry, wanted):
                 return None  # a folder on the way to the chosen items, and it is there
             self._refuse_kind(wanted, live)
+            if live is not None and _is_in_the_way(live.entry, wanted):
+                self._late.append((path, wanted))
+                return None
             return self._compared(path, wanted, live)
         except Blocked as blocked:
             if wanted.kind is EntryKind.FOLDER:
                 self._blocked = path
+            return _blocked_row(Desired(key=self._target.key(path), entry=wanted), blocked)
+
+    def _late_row(self, path: bytes, wanted: StoredEntry, removals: Removals) -> Planned:
+        """The row of what is to take a folder's place, once it is known what is left in that."""
+        try:
+            if not removals.empties(path):
+                raise Blocked("type_differs", "There is a folder in its place that is not empty.")
+            return self._compared(path, wanted, self._target.live(path))
+        except Blocked as blocked:
             return _blocked_row(Desired(key=self._target.key(path), entry=wanted), blocked)
 
     def _is_chosen(self, path: bytes) -> bool:
@@ -98,13 +120,11 @@ class TreePlan:
     def _refuse_kind(self, wanted: StoredEntry, live: Live | None) -> None:
         if wanted.kind in _DEVICES and os.geteuid() != 0:
             raise Blocked("not_supported", "Only root can make a device.")
-        if live is None or live.entry.kind is wanted.kind:
+        if live is None or self._types or _are_folders(live.entry, wanted):
             return
-        kinds = f"There is a {live.entry.kind} where the backup has a {wanted.kind}"
-        if live.entry.kind is EntryKind.FOLDER:
-            raise Blocked("type_differs", f"{kinds}. Move the folder away first.")
-        if not self._delete:
-            raise Blocked("type_differs", f"{kinds}, and removing was not asked for.")
+        if EntryKind.FOLDER in {live.entry.kind, wanted.kind}:
+            words = f"There is a {live.entry.kind} where the backup has a {wanted.kind}"
+            raise Blocked("type_differs", f"{words}, and removing was not asked for.")
 
     def _compared(self, path: bytes, wanted: StoredEntry, live: Live | None) -> Planned:
         rewrites = content_differs(wanted, live)
@@ -176,6 +196,10 @@ class TreePlan:
         text = diff.unified(old, new) if old is not None and new is not None else None
         self._diff_bytes += len(text or "")
         return text
+
+
+def _is_in_the_way(live: Entry, wanted: Entry) -> bool:
+    return live.kind is EntryKind.FOLDER is not wanted.kind
 
 
 def _are_folders(live: Entry, wanted: Entry) -> bool:

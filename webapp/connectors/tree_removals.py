@@ -25,6 +25,12 @@ class Removals:
                 self._removed.add(path)
             yield row
 
+    def empties(self, path: bytes) -> bool:
+        """Say whether nothing is left in a folder after the removals so far."""
+        prefix = path + b"/" if path else b""
+        names = self._target.names_in(path)
+        return all(prefix + name in self._removed for name in names)
+
     def _row(self, path: bytes) -> Planned:
         key = self._target.key(path)
         try:
@@ -55,10 +61,8 @@ class Removals:
             raise Blocked("not_supported", "Another part of this source takes care of it.")
         if target.is_off_limits(path):
             raise Blocked("inside_own_data")
-        if live.entry.kind is EntryKind.FOLDER:
-            prefix = path + b"/" if path else b""
-            if any(prefix + name not in self._removed for name in target.names_in(path)):
-                raise Blocked("not_supported", "It holds things that are not to be removed.")
+        if live.entry.kind is EntryKind.FOLDER and not self.empties(path):
+            raise Blocked("not_supported", "It holds things that are not to be removed.")
 
 
 def surplus(target: Target, scope: tuple[bytes, ...], wanted: Collection[bytes]) -> Iterator[bytes]:

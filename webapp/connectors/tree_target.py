@@ -122,6 +122,15 @@ class Target:
             self._folding[parent] = folds(self.folder.descriptor, parent, unless=above)
         return self._folding[parent]
 
+    def holds_hidden_only(self, path: bytes) -> bool:
+        """Say whether all that a folder holds is taken care of by other parts of the source."""
+        prefix = path + b"/" if path else b""
+        below = [hidden for hidden in self.rules.hidden if hidden.startswith(prefix)]
+        return bool(below) and all(
+            child in below or (child in _parents(below) and self.holds_hidden_only(child))
+            for child in (prefix + name for name in self.names_in(path))
+        )
+
     def names_in(self, path: bytes) -> list[bytes]:
         """What a folder holds, but for what a restore has not finished."""
         if self.folder is None:
@@ -132,6 +141,12 @@ class Target:
             return [name for name in names if not OUR_TEMPORARY.fullmatch(name)]
         finally:
             os.close(folder)
+
+
+def _parents(paths: list[bytes]) -> set[bytes]:
+    """All folders that *paths* lie in."""
+    parts = (path.split(b"/") for path in paths)
+    return {b"/".join(names[:count]) for names in parts for count in range(1, len(names))}
 
 
 def content_differs(wanted: StoredEntry, live: Live | None) -> bool:

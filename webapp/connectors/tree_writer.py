@@ -55,6 +55,7 @@ class TreeWriter:
     def _carry_out(
         self, path: bytes, row: Planned, desired: StoredEntry | None, *, stored: StoredContent
     ) -> str:
+        self._places.is_there()
         live = self._places.target.live(path)
         if row.action is Action.DELETE:
             return self._delete(path, row, live)
@@ -99,7 +100,7 @@ class TreeWriter:
         present = live.state if live else ""
         if present == row.after and self._is_done(path, wanted, live):
             return present
-        require_same(after == row.after and self._is_expected(row, wanted, live))
+        require_same(after == row.after and self._is_expected(path, row, wanted, live=live))
         if wanted.kind is EntryKind.FOLDER:
             self._write_folder(path, wanted, live)
         elif live is not None and self._fits_in_place(path, wanted, live):
@@ -114,12 +115,16 @@ class TreeWriter:
             return False
         return live is not None and self._is_linked(wanted, live)
 
-    def _is_expected(self, row: Planned, wanted: StoredEntry, live: Live | None) -> bool:
+    def _is_expected(
+        self, path: bytes, row: Planned, wanted: StoredEntry, *, live: Live | None
+    ) -> bool:
         present = live.state if live else ""
         if present in {row.before, row.after}:
             return True
         if live is None or wanted.kind is not EntryKind.FOLDER:
             return False
+        if row.before == "" and self._places.target.holds_hidden_only(path):
+            return True  # made on the way to a database or config file that lies in it
         # A folder that this run has made, and keeps open to itself until it is finished.
         opened = replace(live.entry, mode=wanted.mode)
         return live.entry.mode == _open_mode(wanted.mode) and state_of(opened, b"") == row.after
@@ -217,9 +222,8 @@ class TreeWriter:
             changing.take_free_place(folder, temporary, name)
         else:
             self._require_still(folder, name, live)
-            if wanted.kind is EntryKind.FOLDER:
+            if EntryKind.FOLDER in {wanted.kind, live.entry.kind}:
                 changing.swap_places(folder, temporary, name)
-                changing.remove(folder, temporary)
             else:
                 changing.take_place(folder, temporary, name)
         self._sync(folder)

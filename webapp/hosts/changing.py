@@ -96,11 +96,20 @@ def take_place(folder: int, temporary: bytes, name: bytes) -> None:
 
 
 def swap_places(folder: int, temporary: bytes, name: bytes) -> None:
-    """Exchange two names in one step, so that a folder can take a file's place."""
-    if _renameat2(folder, temporary, name, _RENAME_EXCHANGE):
+    """Let *temporary* take the place of *name* where one of them is a folder, and remove the other.
+
+    Raises:
+        OSError: ``ENOTEMPTY`` if what would be removed is a folder with something in it.
+    """
+    if not _renameat2(folder, temporary, name, _RENAME_EXCHANGE):
+        remove(folder, name)
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         return
-    os.unlink(name, dir_fd=folder)
-    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    try:
+        remove(folder, temporary)
+    except OSError:
+        _renameat2(folder, temporary, name, _RENAME_EXCHANGE)
+        raise
 
 
 def remove(folder: int, name: bytes) -> None:

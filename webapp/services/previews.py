@@ -77,6 +77,7 @@ def carry_out(claim: Claim) -> Ending:
             stored=vault.content(),
             delete=task.delete,
             scope=() if task.undo is not None else task.scope,
+            types=task.undo is not None,
         )
         _store(claim, rows, found)
         return _ending(task, found)
