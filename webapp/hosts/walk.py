@@ -180,7 +180,9 @@ class Walk:
     def _failed(self, path: bytes, error: OSError) -> None:
         self.left_out.append(path)
         code, message = reason(error)
-        self.report.failed(key_of(self._full(path)), code, message)
+        # What its owner has removed meanwhile is no fault; the vault says the same of content.
+        tell = self.report.skipped if code == "vanished" else self.report.failed
+        tell(key_of(self._full(path)), code, message)
 
 
 _REASONS = {
