@@ -223,6 +223,30 @@ def test_a_sparse_file_keeps_its_holes(vault, tmp_path, size):
     assert result.tally.stored_bytes < 300_000
 
 
+def test_a_sparse_file_that_shrinks_each_time_is_still_readable(vault, notes, tmp_path):
+    path = tmp_path / "disk"
+
+    class Shrinking(io.FileIO):
+        def readinto(self, buffer):
+            os.truncate(path, 1_000_000)
+            return super().readinto(buffer)
+
+    def opening(entry):
+        with path.open("wb") as disk:
+            disk.write(b"x" * 2_000_000)
+            disk.truncate(9_000_000)
+        return Shrinking(path)
+
+    opening(None).close()
+    source = FolderSource(tmp_path)
+    source.open = opening
+
+    result = backup(vault, source, notes)
+
+    assert notes.failures == [("tree:disk", "changed_while_read")]
+    assert contents(vault, result.snapshot) == {b"tree/disk": b"x" * 1_000_000}
+
+
 def test_hard_links_share_one_content(vault, tmp_path):
     (tmp_path / "a").write_bytes(os.urandom(500_000))
     os.link(tmp_path / "a", tmp_path / "b")

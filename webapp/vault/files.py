@@ -77,8 +77,8 @@ def read(
     else:
         reading.read_to_end()
     after = os.fstat(handle) if before is not None and handle is not None else None
-    digest = reading.hasher.digest()
-    return Read(reading.position, digest, holes, tuple(reading.refs), before, after)
+    digest, passed = reading.hasher.digest(), tuple(reading.holes)
+    return Read(reading.position, digest, passed, tuple(reading.refs), before, after)
 
 
 def is_young(times_ns: int, read_at_ns: int) -> bool:
@@ -121,6 +121,7 @@ class _Reading:
         self._filled = 0
         self.hasher = blake3()
         self.refs: list[bytes] = []
+        self.holes: list[tuple[int, int]] = []
         self.position = 0
 
     def read_to_end(self) -> None:
@@ -130,13 +131,19 @@ class _Reading:
 
     def read_around(self, holes: tuple[tuple[int, int], ...], size: int) -> None:
         """Read all but *holes*, which are digested as zeros."""
-        for start, length in (*holes, (size, 0)):
-            while self.position < start and self._take(min(_STEP_BYTES, start - self.position)):
-                pass
-            if self.position != start:
+        for start, length in holes:
+            if not self._read_until(start):
                 break  # it shrank; the caller sees that by its size
             self._skip(length)
+            self.holes.append((start, length))
+        else:
+            self._read_until(size)
         self._cut(at_end=True)
+
+    def _read_until(self, end: int) -> bool:
+        while self.position < end and self._take(min(_STEP_BYTES, end - self.position)):
+            pass
+        return self.position == end
 
     def _take(self, wanted: int) -> int:
         """Read up to *wanted* bytes into the window; return how many came."""
@@ -161,8 +168,7 @@ class _Reading:
             if not left % (64 * len(_ZEROS)):
                 self._on_bytes(0)
         self.position += length
-        if length:
-            self._file.seek(self.position)
+        self._file.seek(self.position)
 
     def _cut(self, *, at_end: bool) -> None:
         view = memoryview(self._window)[: self._filled]

@@ -25,14 +25,17 @@ def identity() -> dict[str, object]:
 def is_dead(writer: Json) -> bool:
     """Whether *writer* certainly runs no more. Only this machine's own processes can be told."""
     here = identity()
-    if not here["machine"] or any(writer.get(key) != here[key] for key in ("host", "machine")):
-        return False
-    if writer.get("boot") != here["boot"]:
-        return True
-    if not here["namespace"] or writer.get("namespace") != here["namespace"]:
-        return False
+    if not here["boot"] or writer.get("boot") != here["boot"]:
+        # Another machine, or this one before it was started anew?
+        return bool(here["machine"]) and _same(writer, here, "host", "machine")
+    if not here["namespace"] or not _same(writer, here, "namespace"):
+        return False  # in another container, whose processes cannot be seen from here
     pid = writer.get("pid")
     return isinstance(pid, int) and _started(pid) != writer.get("started")
+
+
+def _same(writer: Json, here: Json, *keys: str) -> bool:
+    return all(writer.get(key) == here[key] for key in keys)
 
 
 def _started(pid: int) -> str:

@@ -193,6 +193,25 @@ def test_the_name_comes_after_the_bytes_and_is_made_durable_itself(tmp_path, mon
     assert seen == ["file", "link", "folder"]
 
 
+def test_a_file_system_that_cannot_name_nameless_files_is_served_by_partial_ones(
+    tmp_path, monkeypatch
+):
+    real = os.link
+
+    def link(source, *args, **options):
+        if str(source).startswith("/proc/"):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        real(source, *args, **options)
+
+    monkeypatch.setattr(os, "link", link)
+    storage = LocalStorage(tmp_path)
+
+    storage.put("packs/a1", b"data")
+
+    assert storage.get("packs/a1") == b"data"
+    assert [path.name for path in (tmp_path / "packs").iterdir()] == ["a1"]
+
+
 def test_stale_partial_files_are_swept_and_never_listed(tmp_path):
     packs = tmp_path / "packs"
     packs.mkdir()

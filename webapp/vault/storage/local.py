@@ -39,6 +39,7 @@ _ERRORS: dict[int, type[StorageError]] = {
     errno.ETIMEDOUT: StorageUnavailable,
 }
 _NO_NAMELESS_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
+_NO_LINK_BY_PROC = {errno.ENOENT, errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL}
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
 
@@ -127,11 +128,13 @@ class LocalStorage:
         try:
             _write(file, data)
             os.fsync(file)
-            # Unlike a rename, a link fails if the name is taken. With a dir_fd it follows /proc.
-            os.link(f"/proc/self/fd/{file}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+            named = _name_nameless(file, folder, path.name)
         finally:
             os.close(file)
-        _sync_name(folder, path.name)
+        if named:
+            _sync_name(folder, path.name)
+        else:
+            self._put_by_partial(folder, path, data)
 
     def _put_by_partial(self, folder: int, path: Path, data: Buffer) -> None:
         self._sweep(path.parent)
@@ -196,6 +199,18 @@ def _write(file: int, data: Buffer) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]
+
+
+def _name_nameless(file: int, folder: int, name: str) -> bool:
+    """Link a nameless file; False where that cannot be done, such as without ``/proc``."""
+    try:
+        # Unlike a rename, a link fails if the name is taken. With a dir_fd it follows the link.
+        os.link(f"/proc/self/fd/{file}", name, dst_dir_fd=folder, follow_symlinks=True)
+    except OSError as error:
+        if error.errno in _NO_LINK_BY_PROC:
+            return False
+        raise
+    return True
 
 
 def _give_name(partial: Path, path: Path) -> None:

@@ -1,0 +1,36 @@
+"""Which writers are certainly dead."""
+
+from __future__ import annotations
+
+import pytest
+
+from webapp.vault import processes
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """A machine whose identity does not depend on where the tests run."""
+    found = {"host": "a", "machine": "m", "boot": "b", "namespace": "pid:[1]"} | {
+        key: processes.identity()[key] for key in ("pid", "started")
+    }
+    monkeypatch.setattr(processes, "identity", lambda: found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "dead"),
+    [
+        ({}, False),
+        ({"pid": 2**22 + 1}, True),
+        ({"started": "1"}, True),
+        ({"boot": "earlier"}, True),
+        ({"boot": "other", "machine": "other"}, False),
+        ({"boot": "other", "host": "other"}, False),
+        ({"namespace": "pid:[2]", "pid": 2**22 + 1}, False),
+        ({"pid": "nonsense"}, False),
+    ],
+    ids=["this one", "gone", "pid taken by another", "before the restart", "another machine",
+         "another host", "another container", "malformed"],
+)  # fmt: skip
+def test_a_writer_is_dead_only_if_that_is_certain(here, change, dead):
+    assert processes.is_dead(here | change) is dead
