@@ -21,7 +21,7 @@ from tests.e2e.server import Server, serving
 
 ROOT = Path(__file__).parent.parent.parent
 ALL, SHOWN = ROOT / "build" / "screenshots", ROOT / "docs" / "screenshots"
-README = ("overview", "restore", "run")
+README = ("restore",)
 THEMES = ("light", "dark")
 SIZE = {"width": 1240, "height": 800}
 
@@ -60,14 +60,18 @@ def main() -> None:
 
 def story(server: Server) -> dict[str, str]:
     """Capture, damage and preview, by commands; gives the ids that addresses need."""
-    capture = server.command("capture", "demo", "shop", "--reason", "before the update", "--wait")
-    server.command("demo", "damage", "--wait")
-    set_id = capture["backup_set_id"]
-    preview = server.command("restore", "preview", "demo", set_id, "--delete", "--wait")
+    person = ("--as", server.email)
+    capture = server.command(
+        "capture", "demo", "shop", "--reason", "before the update", "--wait", *person
+    )
+    server.command("demo", "damage", "--wait", *person)
+    preview = server.command(
+        "restore", "preview", "demo", capture["backup_set_id"], "--delete", "--wait", *person
+    )
     source = server.command("source", "list", "demo")[0]
     return {
         "run": capture["run_id"],
-        "set": set_id,
+        "set": capture["backup_set_id"],
         "plan": preview["plan_id"],
         "source": source["id"],
     }

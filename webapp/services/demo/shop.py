@@ -45,8 +45,8 @@ class Shop:
             (self.pages / f"images/{product.slug}.png").write_bytes(picture)
         (self.pages / "featured.html").symlink_to(f"products/{PRODUCTS[0].slug}.html")
         self.config.write_text(CONFIG)
-        self.config.chmod(0o640)
         orders.fill(self.database, until=at)
+        self._open_to_a_web_server()
 
     def damage(self) -> list[str]:
         """Spoil page, pictures, settings and database; gives one sentence for each."""
@@ -74,6 +74,14 @@ class Shop:
         """Remove the shop's folder and everything in it."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
+
+    def _open_to_a_web_server(self) -> None:
+        """The modes that such a site has, whatever this process gives to what it makes."""
+        for path in (self.pages, *self.pages.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() else 0o644)
+        self.config.chmod(0o640)
+        self.database.chmod(0o640)
 
     def _write_pages(self) -> None:
         pages = {
