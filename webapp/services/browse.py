@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,15 @@ from uuid import UUID
 
 from webapp.domain.permissions import Permission
 from webapp.domain.restore_points import BackupType
-from webapp.errors import NotFound
+from webapp.errors import Conflict, NotFound
 from webapp.extensions import db, write_transaction
 from webapp.items import EntryKind, StoredEntry, key_of, sort_key
 from webapp.services import archives, audit, sets, vaults
 from webapp.services.access import Access
 from webapp.vault import Snapshot, Vault
+from webapp.vault.errors import VaultError
+
+log = logging.getLogger(__name__)
 
 PAGE = 1000
 
@@ -139,8 +143,14 @@ def _opened(access: Access, set_id: UUID) -> Iterator[tuple[Vault, Snapshot, boo
     snapshot_id = backup_set.snapshot_ids[0]
     has_gaps = backup_set.backup_type is BackupType.PRE_RESTORE
     tenant_id = backup_set.tenant_id
-    with vaults.opened(tenant_id) as vault:
-        yield vault, vault.snapshot(snapshot_id), has_gaps
+    try:
+        with vaults.opened(tenant_id) as vault:
+            yield vault, vault.snapshot(snapshot_id), has_gaps
+    except VaultError as error:
+        log.warning("set %s: %s", set_id, error)
+        raise Conflict(
+            f"The vault cannot be read now ({error.code}). Verify it, or try again."
+        ) from error
 
 
 def _find(vault: Vault, snapshot: Snapshot, path: bytes) -> StoredEntry:

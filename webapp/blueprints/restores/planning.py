@@ -32,15 +32,16 @@ def index(access: Access) -> str:
 def new(access: Access) -> ResponseReturnValue:
     set_id = request.args.get("set", type=UUID)
     if set_id is None:
-        flash("Choose the restore point first.", "info")
-        return redirect(url_for("sets.index", tenant_slug=access.tenant.slug), code=303)
+        return _to_choice(access)
     return _form(access, set_id, problems={})
 
 
 @bp.post("/new")
 @requires(Permission.PREVIEW)
 def preview(access: Access) -> ResponseReturnValue:
-    set_id = request.args.get("set", type=UUID) or UUID(int=0)
+    set_id = request.args.get("set", type=UUID)
+    if set_id is None:
+        return _to_choice(access)
     try:
         form = PreviewForm.parse(request.form)
         run, is_new = plans.preview(
@@ -65,6 +66,11 @@ def preview(access: Access) -> ResponseReturnValue:
 def undo(access: Access, run_id: UUID) -> ResponseReturnValue:
     run, is_new = restores.undo(access, run_id, at=clock.now())
     return _to_run(access, run, is_new=is_new)
+
+
+def _to_choice(access: Access) -> ResponseReturnValue:
+    flash("Choose the restore point first.", "info")
+    return redirect(url_for("sets.index", tenant_slug=access.tenant.slug), code=303)
 
 
 def _to_run(access: Access, run: Run, *, is_new: bool) -> ResponseReturnValue:

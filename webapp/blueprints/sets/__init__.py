@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.blueprints.sets import actions, pages
+from webapp.blueprints.sets import actions, contents, pages
 from webapp.blueprints.sets.base import bp
 
-__all__ = ["actions", "bp", "pages"]
+__all__ = ["actions", "bp", "contents", "pages"]

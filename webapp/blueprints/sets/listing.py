@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from webapp.items import EntryKind, StoredEntry, key_of, path_to_text
+from webapp.services.browse import Listing
 
 _TOP = {b"tree": "Files", b"db": "Databases", b"config": "Settings files"}
 _ICONS = {
@@ -52,7 +52,7 @@ class Place:
         return self.crumbs[-1].name if self.crumbs else "Everything"
 
     @classmethod
-    def of(cls, listing: Any) -> Place:
+    def of(cls, listing: Listing) -> Place:
         rows = sorted((row(entry) for entry in listing.entries), key=_folders_first)
         return cls(crumbs=crumbs(listing.path), rows=rows)
 

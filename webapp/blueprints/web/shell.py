@@ -90,12 +90,6 @@ class Shell:
 
 def register(app: Flask) -> None:
     app.context_processor(lambda: {"shell": Shell()})
-    app.url_build_error_handlers.append(_not_here_yet)
-
-
-def _not_here_yet(_error: Exception, endpoint: str, _values: object) -> str:
-    """Pages of families that are still to come are linked to all the same."""
-    return f"#{endpoint}"
 
 
 def _links(
