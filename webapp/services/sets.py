@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import joinedload
 
 from webapp.domain.permissions import Permission
+from webapp.domain.restore_points import BackupType
 from webapp.errors import Forbidden
 from webapp.extensions import db
 from webapp.models import BackupSet, Run
@@ -35,15 +36,16 @@ def find(access: Access, set_id: UUID) -> BackupSet:
 
 
 def called(access: Access, name: str) -> BackupSet:
-    """The set with this id, or ``latest``.
+    """The set with this id, or ``latest``: the newest that is no copy made before a restore.
 
     Raises:
         Forbidden: this tenant has none such.
     """
     if name == "latest":
-        newest = rows(access, limit=1)
-        if newest:
-            return newest[0]
+        kept = (row for row in rows(access) if row.backup_type is not BackupType.PRE_RESTORE)
+        newest = next(kept, None)
+        if newest is not None:
+            return newest
         raise Forbidden("There is no backup set that you may see.")
     try:
         return find(access, UUID(name))
