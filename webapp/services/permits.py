@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from webapp import clock
 from webapp.connectors.writing import Permit, PermitRefused
@@ -35,6 +35,11 @@ class DatabaseAuthority:
             )
             .join(RestoreRun, RestoreRun.run_id == Run.id)
             .join(RestorePlan, RestorePlan.id == RestoreRun.plan_id)
+            .where(
+                Run.id == bindparam("run_id"),
+                RestorePlan.id == bindparam("plan_id"),
+                ~RestoreRun.is_dry_run,
+            )
         )  # fmt: skip
 
     def confirm(self, permit: Permit) -> None:
@@ -44,13 +49,11 @@ class DatabaseAuthority:
         Raises:
             PermitRefused: it does not.
         """
-        question = self._question.where(
-            Run.id == permit.run_id, RestorePlan.id == permit.plan_id, ~RestoreRun.is_dry_run
-        )
+        asked = {"run_id": permit.run_id, "plan_id": permit.plan_id}
         expected = (RunState.RUNNING, permit.fence, PlanState.EXECUTING, permit.digest)
         now = clock.now()
         with self._engine.begin() as connection:
-            row = connection.execute(question).one_or_none()
+            row = connection.execute(self._question, asked).one_or_none()
             if row is None or not permit.digest:
                 raise PermitRefused(_NO)
             status, fence, lease_until, state, digest = row
