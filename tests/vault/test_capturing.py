@@ -287,6 +287,12 @@ def test_a_source_that_breaks_the_rules_is_refused(vault, paths):
     assert vault.snapshots() == []
 
 
+@pytest.mark.parametrize("facts", [{"uid": -1}, {"mode": 1 << 16}, {"user": "\ud800"}], ids=str)
+def test_facts_that_no_file_system_has_are_refused(vault, facts):
+    with pytest.raises(BadSource):
+        backup(vault, MemorySource((file(b"tree/a", **facts), b"")))
+
+
 def test_a_file_with_very_many_chunks_is_kept_through_lists(vault, monkeypatch):
     monkeypatch.setattr("webapp.vault.capturing._MOST_REFS", 16)
     data = os.urandom(1_000_000)

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from webapp.items import Entry, EntryKind, StoredEntry
-from webapp.vault.errors import Damaged
+from webapp.items import Entry, EntryKind, StoredEntry, key_of
+from webapp.vault.errors import BadSource, Damaged
 from webapp.vault.ids import REF
 
 _LENGTH = struct.Struct("<I")
@@ -54,7 +54,18 @@ class Content(NamedTuple):
 
 
 def pack_facts(entry: Entry) -> bytes:
-    """Everything about an entry but its content."""
+    """Everything about an entry but its content.
+
+    Raises:
+        BadSource: a number is larger than any file system's.
+    """
+    try:
+        return _pack_facts(entry)
+    except (struct.error, UnicodeEncodeError) as error:
+        raise BadSource(f"{key_of(entry.path)}: its facts cannot be kept: {error}") from error
+
+
+def _pack_facts(entry: Entry) -> bytes:
     path, hardlink, target = entry.path, entry.hardlink, entry.link_target
     user = entry.user.encode("utf-8", "surrogateescape")
     group = entry.group.encode("utf-8", "surrogateescape")

@@ -1,0 +1,86 @@
+"""A storage that fails at random: whatever happens, nothing finished is lost, and the next backup
+needs no repair."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.vault.conftest import KEY
+from tests.vault.sources import MemorySource, Notes, file, folder
+from tests.vault.trees import contents
+from webapp.vault import StorageError, StorageFull, StorageUnavailable, Vault, VaultError
+from webapp.vault.hooks import Hooks
+from webapp.vault.storage.memory import MemoryStorage
+
+PATIENT = Hooks(sleep=lambda seconds: None)
+
+
+class Faulty(MemoryStorage):
+    """Fails one call in *odds*: before it did its work, or after."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._draw = random.Random(seed)
+        self.odds = 0
+
+    def put(self, name, data):
+        after = self._draw.random() < 0.5
+        if after:
+            super().put(name, data)
+        self._maybe_fail()
+        if not after:
+            super().put(name, data)
+
+    def get(self, name, **options):
+        self._maybe_fail()
+        return super().get(name, **options)
+
+    def list(self, prefix):
+        self._maybe_fail()
+        return super().list(prefix)
+
+    def delete(self, name):
+        self._maybe_fail()
+        super().delete(name)
+
+    def _maybe_fail(self):
+        if self.odds and self._draw.randrange(self.odds) == 0:
+            raise self._draw.choice([StorageFull, StorageUnavailable, StorageError])("by chance")
+
+
+def state(draw: random.Random) -> dict[bytes, bytes]:
+    sizes = (draw.randrange(400_000) for _ in range(6))
+    return {b"tree/%d" % number: draw.randbytes(size) for number, size in enumerate(sizes)}
+
+
+def backup(storage, files):
+    source = MemorySource(folder(b"tree"), *((file(path), data) for path, data in files.items()))
+    vault = Vault.open(storage, wrap=KEY, hooks=PATIENT)
+    return vault.backup(source, name="site", report=Notes(), parent=None).snapshot
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_storage_that_fails_at_random_loses_nothing(seed):
+    storage, draw = Faulty(seed), random.Random(seed)
+    Vault.create(storage, wrap=KEY)
+    states, done, failures = [], {}, 0
+    storage.odds = 12
+    for _ in range(8):
+        states.append(state(draw))
+        try:
+            done[backup(storage, states[-1]).id] = states[-1]
+        except VaultError:
+            failures += 1
+    storage.odds = 0
+
+    last = backup(storage, states[-1])
+
+    vault = Vault.open(storage, wrap=KEY)
+    found = {one.id: contents(vault, one) for one in vault.snapshots()}
+    assert vault.verify(read_data=1.0).errors == []
+    assert failures
+    assert {key: found[key] for key in done} == done
+    assert all(one in states for one in found.values())
+    assert found[last.id] == states[-1]
