@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Blueprint, current_app, flash, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp import clock
@@ -55,9 +53,8 @@ def create() -> AnyResponse:
 def show(access: Access) -> str:
     return render_template(
         "tenants/show.html",
-        link=_link,
         tenant=access.tenant,
-        held=holdings.of(access, at=clock.now()),
+        held=holdings.of(access),
         **abilities(access),
     )
 
@@ -86,8 +83,3 @@ def move_to(access: Access, status: str) -> AnyResponse:
     tenant = tenants.move_to(access, TenantStatus(status))
     flash(f"{tenant.name} is now {tenant.status}.", "success")
     return see("tenants.edit", tenant_slug=tenant.slug)
-
-
-def _link(endpoint: str, **values: Any) -> str:
-    """The address of a page, once its family is there."""
-    return url_for(endpoint, **values) if endpoint in current_app.view_functions else "#"
