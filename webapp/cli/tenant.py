@@ -48,7 +48,7 @@ def add(slug: str, *, actor: Actor, console: Console, **typed: Any) -> None:
 
     Example: lastgood tenant add acme --name "Acme Bakery" --timezone Europe/Berlin
     """
-    roots = typed.pop("roots")
+    roots = [_real(root) for root in typed.pop("roots")]  # all of them, before anything is made
     made = tenants.add(actor, slug, tenants.Facts(**typed), at=clock.now())
     access = gate.enter_tenant(actor, made, Permission.ADMINISTER)
     for root in roots:
@@ -134,14 +134,19 @@ def _move(actor: Actor, slug: str, status: TenantStatus, console: Console) -> No
 
 
 def _grant(access: Access, folder: Path) -> str:
+    root = tenants.grant_root(access, str(_real(folder)), may_overlap=True)
+    for other in tenants.overlapping_tenants(access, root):
+        Console.say(f"Careful: {other.name} has been granted {root} or a part of it, too.")
+    return root
+
+
+def _real(folder: Path) -> Path:
     """A link is followed once, now, so that what is granted is what was meant."""
     real = folder.resolve(strict=True)
     if not os.access(real, os.R_OK | os.X_OK):
         raise Invalid({"root": f"{real} cannot be read by this user."})
-    root = tenants.grant_root(access, str(real), may_overlap=True)
-    for other in tenants.overlapping_tenants(access, root):
-        Console.say(f"Careful: {other.name} has been granted {root} or a part of it, too.")
-    return root
+    tenants.usable_root(str(real))
+    return real
 
 
 def _document(row: Tenant) -> dict[str, object]:

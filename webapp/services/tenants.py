@@ -118,7 +118,7 @@ def grant_root(access: Access, path: str, *, may_overlap: bool = False) -> str:
             another tenant's.
     """
     access.require(Permission.ADMINISTER)
-    root = _usable_root(access.tenant, path)
+    root = usable_root(path, is_demo=access.tenant.is_demo)
     others = overlapping_tenants(access, root)
     if others and not may_overlap:
         raise Invalid({"root": f"{others[0].name} has been granted this folder, or one in it."})
@@ -179,13 +179,18 @@ def _counts(
     return {tenant_id: count for tenant_id, count in db.session.execute(query)}
 
 
-def _usable_root(tenant: Tenant, path: str) -> str:
+def usable_root(path: str, *, is_demo: bool = False) -> str:
+    """Return the one spelling of a folder that may be granted; only the demo's lies in our data.
+
+    Raises:
+        Invalid: relative, the whole machine, or above, inside or equal to our own data.
+    """
     try:
         root = roots.normalise(path)
     except ValueError as problem:
         raise Invalid({"root": str(problem)}) from None
     settings = installation.settings()
-    if tenant.is_demo and roots.is_within(root, str(settings.demo_site)):
+    if is_demo and roots.is_within(root, str(settings.demo_site)):
         return root
     if any(roots.overlaps(root, str(own)) for own in settings.own_data):
         raise Invalid({"root": "Lastgood keeps its own data and keys there, or around there."})
