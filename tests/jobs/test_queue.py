@@ -1,0 +1,127 @@
+"""The queue carries ids; losing or repeating a message costs seconds, never a run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from tests.services.conftest import again
+from webapp import clock
+from webapp.domain.plans import PlanState
+from webapp.domain.runs import RunState
+from webapp.extensions import db, doorbell
+from webapp.jobs import scheduler, worker
+from webapp.models import RestorePlan
+from webapp.services import captures, plan_states, plans, sets, surroundings
+
+
+@pytest.fixture
+def queue(app):
+    queue = app.extensions["queue"]
+    doorbell.ring = queue.ring
+    return queue
+
+
+def deliver(queue) -> int:
+    """Take everything out of the queue and carry it out, as a worker does."""
+    db.session.rollback()  # the test itself must hold no transaction meanwhile
+    count = 0
+    while (message := queue.huey.dequeue()) is not None:
+        queue.huey.execute(message)
+        count += 1
+    return count
+
+
+def test_the_doorbell_puts_the_id_of_the_run_into_the_queue(queue, enter, website):
+    run, _ = captures.start(enter("olga"), website.id)
+
+    assert queue.pending() == {run.id}
+
+
+def test_a_message_is_carried_out(queue, enter, website):
+    run, _ = captures.start(enter("olga"), website.id)
+
+    deliver(queue)
+
+    assert again(run).status is RunState.SUCCEEDED
+
+
+def test_a_message_delivered_twice_runs_once(queue, enter, website):
+    run, _ = captures.start(enter("olga"), website.id)
+    queue.ring(run.id)
+    db.session.rollback()
+
+    delivered = deliver(queue)
+
+    assert delivered == 2
+    assert again(run).attempt == 1
+
+
+def test_a_message_about_nothing_does_no_harm(queue):
+    queue.ring(uuid4())
+
+    assert deliver(queue) == 1
+
+
+def test_a_lost_message_is_rung_again_by_the_sweep(queue, app, enter, website):
+    run, _ = captures.start(enter("olga"), website.id)
+    queue.huey.flush()
+    run.rung_at = clock.now() - timedelta(seconds=30)
+    db.session.commit()
+
+    rung = worker.sweep_once(app)
+    db.session.rollback()
+
+    assert rung == 1
+    assert queue.pending() == {run.id}
+
+
+def test_a_queue_that_does_not_answer_loses_no_run(app, enter, website, monkeypatch, caplog):
+    queue = app.extensions["queue"]
+    monkeypatch.setattr(queue, "_path", "/nowhere/at/all/queue.db")
+    doorbell.ring = queue.ring
+
+    run, is_new = captures.start(enter("olga"), website.id)
+
+    assert is_new
+    assert again(run).status is RunState.QUEUED
+    assert "does not answer" in caplog.text
+
+
+def test_scratch_of_dead_runs_is_removed(settings, enter):
+    leftover = settings.scratch / f"{uuid4()}.3"
+    foreign = settings.scratch / "notes"
+    leftover.mkdir(parents=True)
+    foreign.mkdir()
+
+    removed = surroundings.tidy()
+
+    assert removed == 1
+    assert foreign.exists()
+
+
+def test_the_tick_closes_plans_after_their_day(queue, app, enter, website):
+    run, _ = captures.start(enter("olga"), website.id)
+    deliver(queue)
+    preview, _ = plans.preview(enter("olga"), sets.of_run(enter("olga"), again(run)).id)
+    deliver(queue)
+    plan = plans.of_run(enter("olga"), preview.id)
+    plan.expires_at = clock.now() - timedelta(minutes=1)
+    db.session.commit()
+
+    scheduler.tick(app)
+
+    db.session.rollback()
+    assert db.session.get_one(RestorePlan, plan.id).state is PlanState.EXPIRED
+    assert plan_states.expire(at=clock.now()) == 0
+
+
+def test_a_worker_shows_that_it_lives(settings):
+    assert not worker.is_alive(settings)
+
+    worker.touch(settings)
+
+    assert worker.is_alive(settings)
+    assert not worker.is_alive(settings, within_seconds=-1)
