@@ -18,7 +18,7 @@ from webapp.services import captures, plan_states, plans, sets, surroundings
 
 
 @pytest.fixture
-def queue(app):
+def queue(app, context):
     queue = app.extensions["queue"]
     doorbell.ring = queue.ring
     return queue
