@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,14 @@ def _push_request_context() -> None:
     Flask-Login keeps the signed-in person in ``g``: with the original, a second client, and
     even one that never signed in, would act as the last person who did.
     """
+
+
+@pytest.fixture(autouse=True)
+def _usual_umask() -> Iterator[None]:
+    """The command line sets one for its process, which is ours when a test calls it."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def settings_for(home: Path) -> Settings:

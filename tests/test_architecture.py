@@ -79,3 +79,13 @@ def test_no_page_brings_style_or_script_of_its_own():
     ]
 
     assert inline == []
+
+
+def test_only_the_carrying_out_of_a_restore_opens_a_writer():
+    openers = [
+        path.relative_to(WEBAPP).as_posix()
+        for path in sorted(WEBAPP.rglob("*.py"))
+        if "webapp.connectors.writing.open_for_writing" in imported(path)
+    ]
+
+    assert openers == ["services/applying.py"]

@@ -56,7 +56,7 @@ def test_many_writers_at_once_all_get_their_turn(app):
             db.session.remove()
 
     with app.app_context():
-        db.session.execute(text("INSERT INTO audit_heads VALUES ('c', 0, '')"))
+        db.session.execute(text("INSERT INTO audit_heads VALUES ('c', 0, '', '')"))
         db.session.commit()
     threads = [threading.Thread(target=bump) for _ in range(4)]
     for thread in threads:
