@@ -6,44 +6,18 @@ asks the database whether this run may still write, is asked on opening and befo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-from uuid import UUID
-
 from webapp.connectors.base import Connector, Writer
 from webapp.connectors.files import FilesConnector
 from webapp.connectors.pen import Pen
+from webapp.connectors.permits import Permit, PermitAuthority, PermitRefused
 from webapp.connectors.site import SiteConnector
 from webapp.connectors.site_writer import SiteWriter
 from webapp.connectors.sqlite import SqliteConnector
 from webapp.connectors.sqlite_writer import DatabaseWriter
 from webapp.connectors.tree_writer import TreeWriter
-from webapp.errors import AppError, ConnectorError
+from webapp.errors import ConnectorError
 
-
-@dataclass(frozen=True, kw_only=True)
-class Permit:
-    """What a run claims: that it owns *fence* and carries out the plan with this digest."""
-
-    run_id: UUID
-    fence: int
-    plan_id: UUID
-    digest: str
-
-
-class PermitRefused(AppError):
-    """The run may not write, or not any more. Nothing was changed by the refused step."""
-
-
-class PermitAuthority(Protocol):
-    """Who knows whether a permit holds."""
-
-    def confirm(self, permit: Permit) -> None:
-        """Return if the run may write now.
-
-        Raises:
-            PermitRefused: it is over, canceled, taken over, or its plan is not the approved one.
-        """
+__all__ = ["Permit", "PermitAuthority", "PermitRefused", "open_for_writing"]
 
 
 def open_for_writing(connector: Connector, permit: Permit, authority: PermitAuthority) -> Writer:

@@ -9,7 +9,8 @@ from contextlib import closing, suppress
 from sqlalchemy import select
 
 from webapp.connectors.base import REASONS, Action, Connector, Planned, Writer
-from webapp.connectors.writing import Permit, PermitRefused, open_for_writing
+from webapp.connectors.permits import Permit, PermitRefused
+from webapp.connectors.writing import open_for_writing
 from webapp.domain.actors import Actor
 from webapp.domain.outcomes import Counted
 from webapp.errors import ConnectorError, Refused

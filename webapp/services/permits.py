@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import bindparam, select, update
 
 from webapp import clock
-from webapp.connectors.writing import Permit, PermitRefused
+from webapp.connectors.permits import Permit, PermitRefused
 from webapp.domain.plans import PlanState
 from webapp.domain.runs import RunState
 from webapp.extensions import db

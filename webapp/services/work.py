@@ -9,7 +9,7 @@ from uuid import UUID
 
 from webapp import clock
 from webapp.connectors.base import REASONS
-from webapp.connectors.writing import PermitRefused
+from webapp.connectors.permits import PermitRefused
 from webapp.domain.outcomes import Counted
 from webapp.domain.runs import RunType
 from webapp.errors import AppError, ConnectorError, Forbidden, Invalid, NotFound, Refused
