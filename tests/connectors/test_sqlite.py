@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from tests.connectors.fakes import Memory, around
-from webapp.connectors import registry
+from webapp.connectors import registry, sqlite_copy
 from webapp.connectors.base import Action, Desired
 from webapp.connectors.sqlite import SqliteConnector
 from webapp.errors import ConnectorError
@@ -214,7 +214,8 @@ def test_a_database_locked_by_somebody_is_said_to_be(tmp_path, report):
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
 @pytest.mark.parametrize("way", ["capture", "preview"])
-def test_a_copy_is_whole_while_a_writer_is_busy(tmp_path, report, mode, way):
+def test_a_copy_is_whole_while_a_writer_is_busy(tmp_path, monkeypatch, mode, way):
+    monkeypatch.setattr(sqlite_copy, "_PAGES_AT_ONCE", 50)
     bank = tmp_path / "bank.db"
     change(
         bank, f"PRAGMA journal_mode = {mode}",

@@ -92,8 +92,10 @@ class Planned:
     """One row of a plan.
 
     Attributes:
-        before, after: ``items.fingerprint`` of the target now and afterwards; for a database, a
-            digest of its schema and rows. Empty where there is nothing.
+        before, after: fingerprint of the target now and afterwards, as ``states.state_of`` makes
+            it: a folder's time has no part in it, so the two may be the same in an update. For a
+            database, a digest of its schema and rows; ``raw:…`` for one that is damaged. Empty
+            where there is nothing.
         reason: why this action, in words a person understands.
         risk: ``none``, ``low``, ``medium`` or ``high``.
         diff: a unified text diff, for text only, at most 64 KiB; or None.
@@ -169,6 +171,11 @@ class Connector(Protocol):
         types: bool = False,
     ) -> Iterator[Planned]:
         """Compare the target with *desired* (sorted as a snapshot is) and say what a restore does.
+
+        Rows come in the order in which they must be applied: removals after all else, the deepest
+        first, and last what takes the place of an emptied folder. A desired folder that is outside
+        *scope* is made where it is missing, and else gets no row. The folders ``db`` and
+        ``config`` of a snapshot get none.
 
         Writes nothing to the target, not even access to a database that leaves a trace.
 

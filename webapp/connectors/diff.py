@@ -12,12 +12,13 @@ _MOST_WORK = 4_000_000  # lines now × lines then, after what is common at both 
 _MASK = "[masked]"
 _CUT = "[the rest of the diff is left out]\n"
 
+# Nothing here may repeat without a bound: a line can be a whole minified file.
 _SECRET = re.compile(
-    r"""(?ix) ( [\w.\-]* (?: pass(?:word|wd|phrase)? | secret | token | credential
-        | (?:api|access|auth|private|secret|encryption|signing|license)[_\-]?key | (?<![a-z])key
-        | salt | auth ) [\w.\-]* ['"]? \s* (?: => | [=:,] ) \s* ) (\S.*)"""
+    r"""(?ix) ( (?: passwords? | passwd | passphrase | passcode | secrets? | tokens?
+        | credentials? | apikeys? | dbpass | userpass | (?<![a-z])(?:pass|pwd|keys?|salt|auth) )
+        (?![a-z]) [\w.\-]{0,60} ['"]? \s{0,20} (?: => | [=:,] ) \s{0,20} ) (\S.*)"""
 )
-_URL_PASSWORD = re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]*://[^\s/:@]*:)[^\s@/]+@")
+_URL_PASSWORD = re.compile(r"(?i)(://[^\s/:@]{0,200}:)[^\s@/]{1,500}@")
 _BEGIN, _END = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"), re.compile(r"-----END [A-Z ]*PRIV")
 
 
@@ -40,9 +41,7 @@ def unified(now: str, then: str) -> str | None:
     first = max(0, head - 3)
     last = max(0, tail - 3)
     shown_old, shown_new = masked(old), masked(new)
-    matcher = SequenceMatcher(
-        None, old[first : len(old) - last], new[first : len(new) - last], autojunk=False
-    )
+    matcher = SequenceMatcher(None, old[first : len(old) - last], new[first : len(new) - last])
     lines = ["--- now\n", "+++ backup\n"]
     for group in matcher.get_grouped_opcodes(3):
         moved = [(tag, a + first, b + first, c + first, d + first) for tag, a, b, c, d in group]

@@ -61,14 +61,14 @@ def copy_online(path: bytes, copy: Path, *, identity: Identity, wait_seconds: fl
     try:
         with closing(_connect(path, identity, wait_seconds)) as live:
             if _holds_snapshot(live):
-                _copy(live, copy, pages=_PAGES_AT_ONCE, wait_seconds=wait_seconds)
+                _copy(live, copy, steps=False, wait_seconds=wait_seconds)
                 return
             try:
-                _copy(live, copy, pages=_PAGES_AT_ONCE, wait_seconds=wait_seconds)
+                _copy(live, copy, steps=True, wait_seconds=wait_seconds)
             except _Restarted:
                 copy.unlink()
                 # In one step: writers wait for the lock that it holds meanwhile.
-                _copy(live, copy, pages=-1, wait_seconds=wait_seconds)
+                _copy(live, copy, steps=False, wait_seconds=wait_seconds)
     except sqlite3.Error as error:
         raise translated(error) from error
 
@@ -116,7 +116,7 @@ def require_opened(identity: Identity) -> None:
 
 
 def _holds_snapshot(live: sqlite3.Connection) -> bool:
-    """In WAL mode, begin to read: all steps of the copy then see one state, and writers go on."""
+    """In WAL mode, begin to read: the copy then sees one state, and writers go on."""
     if live.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         return False
     live.execute("BEGIN")
@@ -124,21 +124,22 @@ def _holds_snapshot(live: sqlite3.Connection) -> bool:
     return True
 
 
-def _copy(live: sqlite3.Connection, copy: Path, *, pages: int, wait_seconds: float) -> None:
-    watch = _Watch(wait_seconds, may_restart=pages < 0)
+def _copy(live: sqlite3.Connection, copy: Path, *, steps: bool, wait_seconds: float) -> None:
+    watch = _Watch(wait_seconds, in_steps=steps)
     live.execute("PRAGMA busy_timeout = 100")
     with closing(sqlite3.connect(copy)) as target:
         target.execute("PRAGMA synchronous = OFF")  # a copy in scratch need not survive a crash
+        pages = _PAGES_AT_ONCE if steps else -1
         live.backup(target, pages=pages, progress=watch, sleep=_PAUSE_SECONDS)
 
 
 class _Watch:
     """Looks on while a copy goes on: gives up on a lock that stays, and on endless restarts."""
 
-    def __init__(self, wait_seconds: float, *, may_restart: bool) -> None:
-        self._wait, self._may_restart = wait_seconds, may_restart
+    def __init__(self, wait_seconds: float, *, in_steps: bool) -> None:
+        self._wait, self._in_steps = wait_seconds, in_steps
         self._busy_since: float | None = None
-        self._least: int | None = None
+        self._left: int | None = None
         self._restarts = 0
 
     def __call__(self, status: int, remaining: int, total: int) -> None:
@@ -149,8 +150,10 @@ class _Watch:
                 raise ConnectorError("locked", "Another program holds a lock on the database.")
             return
         self._busy_since = None
-        if self._least is not None and remaining > self._least:
+        if self._left is not None and remaining >= self._left:
             self._restarts += 1
-        self._least = remaining
-        if self._restarts > _MOST_RESTARTS and not self._may_restart:
+        self._left = remaining
+        if self._restarts > _MOST_RESTARTS and self._in_steps:
             raise _Restarted
+        if self._in_steps:
+            time.sleep(_PAUSE_SECONDS)  # the lock is given back between steps: let writers in

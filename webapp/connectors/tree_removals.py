@@ -69,7 +69,7 @@ def surplus(target: Target, scope: tuple[bytes, ...], wanted: Collection[bytes])
     """Paths that are in the target, within *scope*, and not *wanted*."""
     for start in scope:
         status = target.status(start)
-        if status is None or target.folder is None:
+        if status is None or target.folder is None or target.rules.leave_out(start):
             continue
         if start and start not in wanted:
             yield start

@@ -22,6 +22,7 @@ from webapp.connectors.tree_target import Blocked, Live, content_differs
 from webapp.connectors.write_errors import require_same, write_refusal
 from webapp.errors import ConnectorError
 from webapp.hosts import changing
+from webapp.hosts.facts import describe
 from webapp.items import Entry, EntryKind, StoredContent, StoredEntry
 
 _LARGE_BYTES = 64 * 1024 * 1024
@@ -107,7 +108,14 @@ class TreeWriter:
             self._set_in_place(path, wanted, live)
         else:
             self._write_beside(path, wanted, live=live, stored=stored)
-        return after
+        return after if wanted.kind is EntryKind.FOLDER else self._seen(path, wanted)
+
+    def _seen(self, path: bytes, wanted: StoredEntry) -> str:
+        """The state that the file system says was reached: some keep no owners or exact times."""
+        folder, name = self._places.of(path)
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        entry = describe(b"", status, folder=folder, name=name)
+        return state_of(entry, wanted.digest) if entry is not None else ""
 
     def _is_done(self, path: bytes, wanted: StoredEntry, live: Live | None) -> bool:
         """An earlier worker of this run got here; a folder's time is still to be set."""
@@ -129,8 +137,6 @@ class TreeWriter:
         opened = replace(live.entry, mode=wanted.mode)
         return live.entry.mode == _open_mode(wanted.mode) and state_of(opened, b"") == row.after
 
-    # folders
-
     def _write_folder(self, path: bytes, wanted: StoredEntry, live: Live | None) -> None:
         mode = _open_mode(wanted.mode)
         made = replace(wanted, mode=mode)
@@ -143,8 +149,6 @@ class TreeWriter:
         self._places.times[path] = wanted.mtime_ns
         if mode != wanted.mode:
             self._places.modes[path] = wanted.mode
-
-    # facts in place
 
     def _fits_in_place(self, path: bytes, wanted: StoredEntry, live: Live) -> bool:
         """Setting one fact is one step; several are not, unless copying would cost too much."""
@@ -166,8 +170,6 @@ class TreeWriter:
         self._require_still(folder, name, live, exactly=wanted.kind is not EntryKind.FOLDER)
         self._pen.confirm()
         changing.set_facts(folder, name, wanted)
-
-    # anything beside its place
 
     def _write_beside(
         self, path: bytes, wanted: StoredEntry, *, live: Live | None, stored: StoredContent
@@ -228,8 +230,6 @@ class TreeWriter:
                 changing.take_place(folder, temporary, name)
         self._sync(folder)
 
-    # hardlinks
-
     def _is_linked(self, wanted: StoredEntry, live: Live) -> bool:
         first = wanted.hardlink[self._section :]
         if not first:
@@ -271,8 +271,6 @@ class TreeWriter:
         finally:
             os.close(source)
         return True
-
-    # promises
 
     def _require_still(self, folder: int, name: bytes, live: Live, *, exactly: bool = True) -> None:
         """Make sure that nobody changed it since its content was read a moment ago."""

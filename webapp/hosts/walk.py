@@ -38,6 +38,14 @@ class Rules:
     hidden: frozenset[bytes] = frozenset()
     closed: frozenset[tuple[int, int]] = frozenset()
 
+    def leave_out(self, path: bytes) -> bool:
+        """Say whether *path*, or a folder that it lies in, is left out by name."""
+        parts = path.split(b"/")
+        above = [b"/".join(parts[: count + 1]) for count in range(len(parts))]
+        if not self.hidden.isdisjoint(above):
+            return True
+        return self.excluded is not None and any(map(self.excluded, above))
+
 
 @dataclass(slots=True)
 class _Level:
