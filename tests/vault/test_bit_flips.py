@@ -143,6 +143,39 @@ def test_a_missing_pack_is_named_with_the_snapshots_it_hurts(sound):
     assert [error["snapshots"] for error in errors] == [[vault.snapshots()[0].id]]
 
 
+@pytest.mark.parametrize("harm", ["trailer flipped", "pack cut"])
+def test_a_lost_trailer_is_named_and_loses_nothing(sound, harm):
+    storage = MemoryStorage()
+    storage.objects = {name: data for name, data in sound.items() if "index/" not in name}
+    packs = kinds(sound)["packs"]
+    for name in packs:
+        cut = sound[name][:-1] if harm == "pack cut" else sound[name][:-1] + b"\0"
+        storage.objects[name] = cut
+
+    named, read = outcome(storage)
+
+    assert named == set(packs)
+    assert FILES in read
+
+
+def test_a_damaged_segment_of_a_pack_without_trailer_hurts_only_itself(sound):
+    storage = MemoryStorage()
+    storage.objects = {name: data for name, data in sound.items() if "index/" not in name}
+    vault = Vault.open(storage, wrap=KEY)
+    snapshot = vault.snapshots()[0]
+    place = vault._engine.stock.locate(vault.find(snapshot, b"tree/a").chunks[0][:32])
+    data = bytearray(storage.objects[place.pack.object_name])
+    data[place.offset + place.length - 1] ^= 1
+    data[-1] ^= 1
+    storage.objects[place.pack.object_name] = bytes(data)
+
+    again = Vault.open(storage, wrap=KEY)
+
+    assert again.open_content(again.find(snapshot, b"tree/b")).read() == FILES[b"tree/b"]
+    with pytest.raises(Damaged):
+        again.open_content(again.find(snapshot, b"tree/a")).read()
+
+
 def test_another_vaults_objects_do_not_pass(sound):
     other = MemoryStorage()
     stranger = Vault.create(other, wrap=KEY)

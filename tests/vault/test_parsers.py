@@ -70,6 +70,15 @@ def test_a_parser_refuses_noise(name, noise):
         PARSERS[name][0](noise)
 
 
+@pytest.mark.parametrize("at", [36, 40], ids=["holes", "references"])
+def test_a_content_part_that_claims_billions_is_refused_at_once(at):
+    _, content = rows.split_row(ROW)
+    absurd = content[:at] + b"\xff" * 4 + content[at + 4 :]
+
+    with pytest.raises(Damaged):
+        rows.unpack_content(absurd)
+
+
 @pytest.mark.parametrize(
     ("head", "frame"),
     [

@@ -114,8 +114,7 @@ class PackDraft:
 
     def finish(self) -> tuple[PackInfo, memoryview]:
         """Add the trailer; return what is known of the pack, and its bytes."""
-        places = b"".join(_PLACE.pack(*place) for place in self.places)
-        catalogue = _COUNT.pack(len(self.places)) + places + b"".join(self.ids)
+        catalogue = build_catalogue(self.places, self.ids)
         padding = -(self.used + len(catalogue) + OVERHEAD_BYTES) % GRAIN_BYTES
         head = Head(RAW, LAST, len(catalogue), len(catalogue), padding)
         sealed_head, body = self.key.seal(TRAILER_COUNTER, head, catalogue)
@@ -155,6 +154,12 @@ def split_segment(raw: bytes, *, where: str) -> list[memoryview]:
     if at != len(raw):
         raise Damaged(where, "a segment's lengths do not add up")
     return chunks
+
+
+def build_catalogue(places: Sequence[Place], ids: Sequence[bytes]) -> bytes:
+    """The content of a trailer."""
+    packed = b"".join(_PLACE.pack(*place) for place in places)
+    return _COUNT.pack(len(places)) + packed + b"".join(ids)
 
 
 def read_catalogue(catalogue: bytes, *, where: str) -> tuple[list[Place], memoryview]:

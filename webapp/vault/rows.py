@@ -106,8 +106,18 @@ def is_folder(row: bytes) -> bool:
 
 
 def unpack_content(content: bytes) -> Content:
-    digest, flags, hole_count, ref_count = _CONTENT.unpack_from(content)
+    """Take a content part to pieces.
+
+    Raises:
+        Damaged: its numbers do not add up to its length.
+    """
+    try:
+        digest, flags, hole_count, ref_count = _CONTENT.unpack_from(content)
+    except struct.error:
+        raise Damaged("manifest", "a file's content part is cut short") from None
     refs_at = _CONTENT.size + hole_count * _HOLE.size
+    if len(content) != refs_at + ref_count * REF.size:  # before anything is made of them
+        raise Damaged("manifest", "a file's content part does not add up")
     holes = tuple(_HOLE.iter_unpack(content[_CONTENT.size : refs_at]))
     size = REF.size
     refs = tuple(content[at : at + size] for at in range(refs_at, refs_at + ref_count * size, size))
@@ -184,7 +194,7 @@ def _unpack_facts(facts: bytes) -> StoredEntry:
         hardlink=facts[hardlink_at:target_at],
         link_target=facts[target_at:xattrs_at],
         device=device,
-        xattrs=_unpack_xattrs(facts, xattrs_at, xattr_n) if xattr_n else (),
+        xattrs=_unpack_xattrs(facts, xattrs_at, xattr_n),
     )
 
 
@@ -199,6 +209,8 @@ def _unpack_xattrs(facts: bytes, at: int, count: int) -> tuple[tuple[bytes, byte
         at += _XATTR.size
         found.append((facts[at : at + name_n], facts[at + name_n : at + name_n + value_n]))
         at += name_n + value_n
+    if at != len(facts):
+        raise struct.error("its numbers do not add up to its length")
     return tuple(found)
 
 

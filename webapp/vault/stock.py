@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from webapp.vault import catalogues
+from webapp.vault import catalogues, salvage
 from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.ids import ID_BYTES
@@ -107,7 +107,7 @@ class Stock:
         self.unindexed = []
         for name in sorted(self.present - self._infos.keys()):
             try:
-                info = read_trailer(self._storage, self._ring, name, sizes[name])
+                info = self._look_into(name, sizes[name])
             except ObjectMissing:
                 continue
             except Damaged as error:
@@ -115,6 +115,14 @@ class Stock:
                 continue
             self._infos[name] = info
             self.unindexed.append(info)
+
+    def _look_into(self, name: str, size_bytes: int) -> PackInfo:
+        """What a pack says of itself: by its trailer or, if that is damaged, by its segments."""
+        try:
+            return read_trailer(self._storage, self._ring, name, size_bytes)
+        except Damaged as error:
+            self.problems.append(error)
+            return salvage.rebuild(self._ring, name, self._storage.get(FOLDER + name))
 
     def _fill(self) -> None:
         """Bring the table up to date; from nothing, if a pack went away."""
