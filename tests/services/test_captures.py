@@ -112,12 +112,25 @@ def test_a_socket_is_skipped_and_no_fault(enter, website, work_off, www):
     assert [(item.item_key, item.outcome) for item in problems] == [("tree:sock", "skipped")]
 
 
-def test_an_empty_folder_is_a_whole_restore_point(enter, website, work_off, www):
+def test_an_empty_folder_is_no_backup(enter, website, work_off, www):
     for path in [*www.glob("*.html"), www / "img" / "a.png"]:
         path.unlink()
+    (www / "img").rmdir()
     access = enter("olga")
 
     run, _ = captures.start(access, website.id)
+    work_off()
+
+    run = again(run)
+    assert (run.status, run.error_code) == (RunState.FAILED, "nothing_found")
+    assert sets.of_run(access, run) is None
+
+
+def test_empty_folders_are_something(enter, website, work_off, www):
+    for path in [*www.glob("*.html"), www / "img" / "a.png"]:
+        path.unlink()
+
+    run, _ = captures.start(enter("olga"), website.id)
     work_off()
 
     assert again(run).status is RunState.SUCCEEDED

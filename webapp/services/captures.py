@@ -19,7 +19,7 @@ from webapp.domain.restore_points import BackupType, SetStatus
 from webapp.domain.runs import RunState, RunType
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.extensions import db
-from webapp.items import Json, Tally
+from webapp.items import Json, Tally, path_of
 from webapp.models import BackupItem, BackupSet, Run, Source, Tenant, TenantStatus
 from webapp.services import access as gate
 from webapp.services import (
@@ -98,9 +98,16 @@ class _Task:
 
 @dataclass(frozen=True, kw_only=True)
 class _Taken:
+    """``torn``: files that the snapshot holds and that never held still while they were read."""
+
     snapshot: Snapshot
     tally: Tally
     contents: list[set_contents.Content]
+    torn: int
+
+    @property
+    def sound(self) -> int:
+        return self.tally.files - self.torn
 
 
 def carry_out(claim: Claim) -> Ending:
@@ -192,7 +199,12 @@ def _take(
     progress.phase(claim, "verifying")
     require_sound(vault, result.snapshot)
     contents = set_contents.of(vault, result.snapshot, result.tally, facts)
-    return _Taken(snapshot=result.snapshot, tally=result.tally, contents=contents)
+    torn = sum(
+        vault.find(result.snapshot, path_of(key)) is not None
+        for key, problem in report.problems.items()
+        if problem.code == "changed_while_read"
+    )
+    return _Taken(snapshot=result.snapshot, tally=result.tally, contents=contents, torn=torn)
 
 
 def require_sound(vault: Vault, snapshot: Snapshot) -> None:
@@ -248,15 +260,22 @@ def _ending(claim: Claim, task: _Task, taken: _Taken, report: CaptureReport) -> 
             made = set_contents.add(run, new)
             made.verified_at = clock.now()
 
-    return Ending(counted=counted, values=_values(taken, report), also=also)
+    is_empty = _is_empty(taken) and not report.count("failed")
+    return Ending(
+        counted=counted,
+        error_code="nothing_found" if is_empty else None,
+        failure_reason="There is nothing in it; an empty backup is none." if is_empty else None,
+        values=_values(taken, report),
+        also=also,
+    )
 
 
 def _counted(task: _Task, taken: _Taken, report: CaptureReport) -> Counted:
-    """An empty folder is a whole tree without files: then the items count instead. A capture
-    that found nothing at all has failed, even if nobody said why."""
-    nothing = not taken.contents
+    """A folder of links, or of folders, is something, too. A capture that found nothing at all
+    has failed, even if nobody said why: an empty backup is none."""
+    nothing = _is_empty(taken)
     return Counted(
-        done=0 if nothing else taken.tally.files or len(taken.contents),
+        done=0 if nothing else taken.sound or int(not report.count("failed")),
         failed=max(report.count("failed"), int(nothing)),
         skipped=report.count("skipped"),
         before=task.files_before,
@@ -265,11 +284,17 @@ def _counted(task: _Task, taken: _Taken, report: CaptureReport) -> Counted:
     )
 
 
+def _is_empty(taken: _Taken) -> bool:
+    tally = taken.tally
+    return not tally.files and not tally.others and tally.folders <= 1
+
+
 def _values(taken: _Taken, report: CaptureReport) -> dict[str, Any]:
     tally, failed, skipped = taken.tally, report.count("failed"), report.count("skipped")
-    total = tally.files + failed + skipped
+    total = taken.sound + failed + skipped
     return {
         **progress.columns(tally),
+        "succeeded": taken.sound,
         "total_items": total,
         "processed_items": total,
         "failed": failed,

@@ -12,6 +12,7 @@ from webapp.domain.runs import RunState
 from webapp.extensions import db
 from webapp.items import Tally, path_to_text
 from webapp.models import Run
+from webapp.services import claims, run_log
 from webapp.services.claims import Claim, LeaseLost
 
 
@@ -62,9 +63,12 @@ def columns(tally: Tally) -> dict[str, Any]:
 
 
 def phase(claim: Claim, name: str) -> None:
-    """Say what the run does now, in a word or two for the page. Commits."""
+    """Say what the run does now, in a few words, on its page and in its log. Commits."""
     claim.check()
-    write(claim, phase=name, current_item="")
+    with claims.writing(claim) as run:
+        run.phase, run.current_item = name, ""
+        line = run_log.Line("info", f"{name[0].upper()}{name[1:]}")
+        run_log.add(claim.tenant_id, claim.run_id, [line])
 
 
 def write(claim: Claim, **values: Any) -> None:

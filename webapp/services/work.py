@@ -15,7 +15,17 @@ from webapp.domain.runs import RunType
 from webapp.errors import AppError, ConnectorError, Forbidden, Invalid, NotFound, Refused
 from webapp.extensions import db
 from webapp.models import Run
-from webapp.services import applying, captures, checks, claims, demo, previews, runs, verification
+from webapp.services import (
+    applying,
+    captures,
+    checks,
+    claims,
+    demo,
+    previews,
+    run_log,
+    runs,
+    verification,
+)
 from webapp.services.claims import MOST_ATTEMPTS, Canceled, Claim, Heartbeat, Interrupted, LeaseLost
 from webapp.services.runs import Ending
 from webapp.vault.errors import VaultError
@@ -70,6 +80,8 @@ def carry_out(run_id: UUID, *, owner: str) -> None:
         log.info("run %s does not wait for anybody", run_id)
         return
     log.info("run %s: %s, attempt %s", run_id, claim.run_type, claim.attempt)
+    if claim.fence > 1:
+        run_log.append(claim, "Taken over from a worker that is gone.", level="warning")
     try:
         with Heartbeat(claim):
             _work(claim)
