@@ -26,6 +26,45 @@ PLAIN = {
     "filename": "img/mark.svg",
 }
 
+
+# What each form is sent, so that what lies behind its checks is reached, too. Every route takes
+# from it what it knows.
+def typed(root: str) -> dict[str, str]:
+    """A form filled in well; *root* is a folder that the tenant was granted."""
+    token = uuid4().hex[:8]
+    return {
+        "name": f"Thing {token}",
+        "slug": f"thing-{token}",
+        "email": f"{token}@example.com",
+        "role": "viewer",
+        "timezone": "Europe/Berlin",
+        "recovery_point": "4",
+        "recovery_point_unit": "hours",
+        "recovery_hours": "4",
+        "path": f"{root}/site",
+        "root": f"/srv/{token}",
+        "reason": "because",
+        "reviewed": "1",
+        "confirm": "acme",
+        "typed": "acme",
+        "scope": "all",
+        "where": "same",
+        "password": "a rather long sentence",
+        "again": "a rather long sentence",
+        "new_password": "a rather long sentence",
+        "current_password": "not the one",
+        "code": "123456",
+    }
+
+
+# What pages are asked for beside their path.
+QUERY = {"sources.new": "kind=files", "sources.add": "kind=files"}
+IDS_IN_QUERIES = {
+    "restores.new": ("set", "set_id"),
+    "restores.preview": ("set", "set_id"),
+    "sets.index": ("source", "source_id"),
+}
+
 _UUID = re.compile(r"<uuid:(\w+)>")
 
 
@@ -61,7 +100,11 @@ class Route:
                 return slug
             return str(PLAIN.get(name) or ids.get(name) or uuid4())
 
-        return re.sub(r"<([^>]+)>", fill, self.rule)
+        return f"{re.sub(r'<([^>]+)>', fill, self.rule)}?{self._query(ids)}"
+
+    def _query(self, ids: Mapping[str, UUID]) -> str:
+        name, parameter = IDS_IN_QUERIES.get(self.endpoint, ("", ""))
+        return f"{name}={ids[parameter]}" if name else QUERY.get(self.endpoint, "")
 
 
 def all_routes() -> list[Route]:

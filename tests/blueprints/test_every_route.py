@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.blueprints.routes import Route, all_routes
+from tests.blueprints.routes import IDS_IN_QUERIES, Route, all_routes, typed
 from tests.request_guard import watching
 from webapp import clock
 from webapp.domain.permissions import Permission, Role, permissions_of
@@ -45,7 +45,8 @@ def name_of(route: Route) -> str:
 
 
 def call(client: FlaskClient, route: Route, path: str, **options: object) -> TestResponse:
-    return client.open(path, method=route.method, buffered=True, **options)
+    data = typed("/srv/acme") if route.method == "POST" else None
+    return client.open(path, method=route.method, data=data, buffered=True, **options)
 
 
 def may(route: Route, person: str) -> bool:
@@ -77,8 +78,10 @@ def test_every_route_says_whom_it_is_for():
 @pytest.mark.parametrize("headers", [{}, SWAP], ids=["page", "swap"])
 def test_each_role_may_what_its_line_says(everybody, route, headers):
     found, expected = {}, {}
-    for person in (*ROLES, "charlie", "nobody"):
-        path = route.path("acme", everybody.things("acme"))
+    path = route.path("acme", everybody.things("acme"))
+    for person in ("nobody", "charlie", *ROLES):
+        if route.method == "POST" and may(route, person):
+            path = route.path("acme", everybody.things("acme"))  # the last one may have used it up
         found[person] = outcome(call(everybody.client(person), route, path, headers=headers))
         no = "asked to sign in" if person == "nobody" else "refused"
         expected[person] = "let in" if may(route, person) else no
@@ -113,6 +116,21 @@ def test_an_id_of_others_and_one_that_is_not_there_look_the_same(everybody, rout
 
     assert {status for status, _ in answers} == {403}
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.endpoint in IDS_IN_QUERIES], ids=name_of
+)
+@pytest.mark.parametrize("whose", ["a neighbour's", "nobody's"])
+def test_an_id_of_others_is_refused_in_a_query_too(everybody, route, whose):
+    own, theirs = everybody.things("acme"), everybody.things("globex")
+    _, parameter = IDS_IN_QUERIES[route.endpoint]
+    value = theirs[parameter] if whose == "a neighbour's" else uuid4()
+
+    response = call(everybody.client("alice"), route, route.path("acme", {**own, parameter: value}))
+
+    assert response.status_code == 403
+    assert "Globex" not in response.text
 
 
 @pytest.mark.parametrize(

@@ -118,11 +118,21 @@ def find(access: Access, model: type[Row], row_id: UUID) -> Row:
         Forbidden: it is not this tenant's, or there is none: the answer is the same.
         NotFound: it was this tenant's, and has been deleted.
     """
+    row = find_even_deleted(access, model, row_id)
+    if getattr(row, "deleted_at", None) or getattr(row, "removed_at", None):
+        raise NotFound("It has been deleted.")
+    return row
+
+
+def find_even_deleted(access: Access, model: type[Row], row_id: UUID) -> Row:
+    """As ``find``, but one that has been deleted will do, as for a filter over what it left.
+
+    Raises:
+        Forbidden: it is not this tenant's, or there is none: the answer is the same.
+    """
     row = db.session.scalar(rows(model, access).where(model.id == row_id))
     if row is None:
         raise Forbidden
-    if getattr(row, "deleted_at", None) or getattr(row, "removed_at", None):
-        raise NotFound("It has been deleted.")
     return row
 
 

@@ -11,7 +11,7 @@ from webapp.domain.permissions import Permission
 from webapp.domain.restore_points import BackupType
 from webapp.errors import Forbidden
 from webapp.extensions import db
-from webapp.models import BackupSet, Run
+from webapp.models import BackupSet, Run, Source
 from webapp.services import access as gate
 from webapp.services import audit, verification
 from webapp.services.access import Access
@@ -24,6 +24,7 @@ def rows(
     access.require(Permission.VIEW)
     query = gate.rows(BackupSet, access).where(BackupSet.deleted_at.is_(None))
     if source_id is not None:
+        gate.find_even_deleted(access, Source, source_id)
         query = query.where(BackupSet.source_id == source_id)
     query = query.order_by(BackupSet.finished_at.desc(), BackupSet.id.desc())
     query = query.options(joinedload(BackupSet.source)).limit(limit).offset(offset)
