@@ -22,12 +22,22 @@ def as_nobody(function, *, read_only=None):
     Args:
         read_only: a folder that the child finds mounted read-only.
     """
+    return _in_child(function, lambda: _change(read_only))
+
+
+def on_small_disk(function, folder, *, size):
+    """Return what *function* returns in a child process that finds a small empty file system
+    (of *size*, such as ``1m``) at *folder*."""
+    return _in_child(function, lambda: _mount_small(str(folder), size))
+
+
+def _in_child(function, prepare):
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         try:
-            _change(read_only)
+            prepare()
             answer = (True, function())
         except BaseException:
             answer = (False, traceback.format_exc())
@@ -39,7 +49,7 @@ def as_nobody(function, *, read_only=None):
         is_fine, result = pickle.load(pipe)
     os.waitpid(child, 0)
     if not is_fine and "CannotMount" in result:
-        pytest.skip(f"NO READ-ONLY MOUNT POSSIBLE HERE: {result}")
+        pytest.skip(f"NO MOUNT POSSIBLE HERE: {result}")
     assert is_fine, result
     return result
 
@@ -57,13 +67,17 @@ def _change(read_only):
 
 
 def _mount_read_only(folder):
+    _mount(["--bind", folder, folder], ["-o", "remount,ro,bind", folder])
+
+
+def _mount_small(folder, size):
+    _mount(["-t", "tmpfs", "-o", f"size={size}", "none", folder])
+
+
+def _mount(*calls):
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNS) != 0:
         raise CannotMount(os.strerror(ctypes.get_errno()))
-    for command in (
-        ["mount", "--make-rprivate", "/"],
-        ["mount", "--bind", folder, folder],
-        ["mount", "-o", "remount,ro,bind", folder],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True)
+    for arguments in (["--make-rprivate", "/"], *calls):
+        done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
         if done.returncode:
             raise CannotMount(done.stderr)
