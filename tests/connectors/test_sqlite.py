@@ -85,6 +85,14 @@ def test_a_capture_is_one_sound_database(connector, report, tmp_path):
         assert database.execute("SELECT count(*) FROM orders").fetchone() == (5,)
 
 
+def test_a_capture_leaves_nothing_beside_a_database_that_nobody_has_open(connector, shop, report):
+    before = seen(shop.parent)
+
+    Memory(connector.source("full", report))
+
+    assert seen(shop.parent) == before
+
+
 def test_no_later_capture_takes_it_for_unchanged(connector, report):
     first, second = (Memory(connector.source("full", report)) for _ in range(2))
 
@@ -268,7 +276,8 @@ def test_a_preview_leaves_no_trace_beside_a_live_writer(connector, shop, report)
 
 def seen(folder):
     paths = [folder, *sorted(folder.iterdir())]
-    return {str(path): (os.stat(path), path.is_file() and path.read_bytes()) for path in paths}
+    content = {path: path.is_file() and path.read_bytes() for path in paths}
+    return {str(path): (content[path], os.stat(path)) for path in paths}
 
 
 def test_a_name_that_is_no_text_works(tmp_path, report):

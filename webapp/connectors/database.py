@@ -185,9 +185,11 @@ class Database:
     def _copy(self, folder: Folder, copy: Path, identity: tuple[int, int]) -> None:
         real = self.place().real
         try:
+            if _sleeps(folder, self.file_name()):
+                raise NeedsStillCopy
             copy_online(real, copy, identity=identity, wait_seconds=self.wait_seconds)
         except NeedsStillCopy:
-            # The backup user may read the files and not open them as SQLite does.
+            # Nobody has it open, or we may read its files and not open them as SQLite does.
             copy.unlink(missing_ok=True)
             still = still_copy(
                 folder, self.file_name(), self._fresh(), wait_seconds=self.wait_seconds
@@ -205,6 +207,17 @@ class Database:
 
     def _fresh(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.surroundings.scratch, prefix="db-"))
+
+
+def _sleeps(folder: Folder, name: bytes) -> bool:
+    """Say whether a database in WAL mode is opened by nobody.
+
+    Opening it would leave files beside it that belong to the backup user, and that the program
+    whose database it is might not be able to write.
+    """
+    with folder.open(name) as file:
+        is_wal = file.read(20)[18:] == b"\x02\x02"
+    return is_wal and folder.status(name + b"-shm") is None
 
 
 def _fold(still: Path, copy: Path) -> None:

@@ -24,6 +24,8 @@ _NO_XATTRS = {errno.ENOTSUP, errno.ENODATA, errno.EPERM, errno.EACCES}
 # Labels that the system sets by its own rules, such as security.selinux, belong to the machine.
 KEPT_XATTRS = ("user.", "system.posix_acl_", "security.capability")
 
+_has_proc = os.path.isdir("/proc/self/fd")
+
 Xattrs = tuple[tuple[bytes, bytes], ...]
 
 
@@ -69,6 +71,8 @@ def xattrs(folder: int, name: bytes) -> Xattrs:
 
     There is no call that takes folder and name, so the way leads over ``/proc/self/fd``.
     """
+    if not _has_proc:
+        raise OSError(errno.ENOSYS, "/proc is not mounted")
     place = b"/proc/self/fd/%d/%s" % (folder, name)
     try:
         found = os.listxattr(place, follow_symlinks=False)
