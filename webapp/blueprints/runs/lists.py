@@ -10,13 +10,14 @@ from uuid import UUID
 from flask import url_for
 
 from webapp.domain.actors import Actor
-from webapp.domain.runs import ACTIVE, RunState
-from webapp.models import Run, Tenant
+from webapp.domain.runs import ACTIVE, RunState, RunType
+from webapp.models import Run, RunItem, Tenant
 from webapp.services import access as gate
 from webapp.services import runs
 from webapp.services.access import Access
 
 PAGE = 50
+ITEMS = 50
 _SHOWN: dict[str, tuple[str, tuple[RunState, ...]]] = {
     "": ("All", ()),
     "running": ("Running", ACTIVE),
@@ -56,6 +57,12 @@ def of_everybody(actor: Actor, show: str) -> tuple[dict[UUID, Tenant], list[Run]
     states = _SHOWN[show][1]
     found = runs.latest_everywhere(actor, limit=500 if states else 100)
     return tenants, [run for run in found if not states or run.status in states][:100]
+
+
+def items_of(access: Access, run: Run) -> list[RunItem]:
+    """The first items that a run's page shows: what needs attention, or what a restore did."""
+    did_it = run.run_type is RunType.RESTORE
+    return runs.items(access, run, only_problems=not did_it, limit=ITEMS)
 
 
 def parts(endpoint: str, show: str, **values: Any) -> list[dict[str, object]]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import Response, make_response, render_template, request, url_for
 
+from webapp.blueprints.runs import lists
 from webapp.blueprints.runs.base import RUN, bp
 from webapp.blueprints.runs.picture import Picture
 from webapp.blueprints.web.abilities import abilities
@@ -64,5 +65,5 @@ def log(access: Access, run_id: UUID) -> Response:
 @requires(Permission.VIEW)
 def items(access: Access, run_id: UUID) -> str:
     run = runs.find(access, run_id)
-    problems = runs.items(access, run, only_problems=True, limit=50)
+    problems = lists.items_of(access, run)
     return render_template("runs/_items.html", tenant=access.tenant, run=run, problems=problems)

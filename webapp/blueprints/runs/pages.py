@@ -60,6 +60,6 @@ def show(access: Access, run_id: UUID) -> str:
         results=run_results.of(access, run),
         events=runs.events(access, run, after=0),
         after=0,
-        problems=runs.items(access, run, only_problems=True, limit=50),
+        problems=lists.items_of(access, run),
         **abilities(access),
     )

@@ -100,6 +100,10 @@
   });
 
   document.addEventListener("DOMContentLoaded", function () {
+    // On a narrow screen the current tab may lie beyond the edge of its row.
+    document.querySelectorAll(".lg-tenant-nav [aria-current]").forEach(function (link) {
+      link.parentElement.scrollLeft = link.offsetLeft - link.parentElement.offsetLeft - 24;
+    });
     document.querySelectorAll("form[data-confirms]").forEach(checkConfirm);
     document.querySelectorAll("[data-follows]").forEach(function (box) {
       box.scrollTop = box.scrollHeight;
