@@ -104,6 +104,18 @@ def test_a_site_comes_back_into_a_new_place(connector, vault, tmp_path):
     assert (place / "index.html").stat().st_ino == (place / "images" / "same.html").stat().st_ino
 
 
+def test_a_restore_into_a_new_place_is_undone_without_a_trace(connector, vault, tmp_path):
+    snapshot = Snapshot(vault, connector.source("full", Recorder()))
+    target = connect(tmp_path / "new", tmp_path)
+    rows, _ = restore(target, snapshot)
+    absent = [Desired(key=row.key, entry=None) for row in rows]
+
+    _, problems = restore(target, snapshot, desired=absent, types=True)
+
+    assert problems == {}
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_file_that_vanishes_is_reported_and_the_rest_is_kept(connector, shop, vault):
     source = connector.source("full", Recorder())
     original = source.open

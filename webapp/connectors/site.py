@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
-from webapp.connectors.base import Desired, Field, Finding, Planned, Surroundings
+from webapp.connectors.base import Action, Desired, Field, Finding, Planned, Surroundings
 from webapp.connectors.database import Database
 from webapp.connectors.database_plan import DatabasePlan
 from webapp.connectors.files import check_tree
@@ -72,8 +72,9 @@ class SiteConnector:
             config["path"],
             surroundings=surroundings,
             exclude=patterns_of(config.get("exclude", "")),
-            hidden=_elsewhere(config),
+            hidden=(*_config_files(config), *_database_files(config)),
         )
+        self._config_files, self._database_files = _config_files(config), _database_files(config)
 
     @classmethod
     def clean(cls, raw: Mapping[str, str]) -> dict[str, str]:
@@ -126,17 +127,24 @@ class SiteConnector:
         scope: tuple[str, ...],
         types: bool = False,
     ) -> Iterator[Planned]:
-        planners: dict[str, Planner] = {
-            "tree": lambda items: self.tree.plan(
-                items, stored=stored, delete=delete, scope=scope, types=types
+        going: set[bytes] = set()  # files in the folder that rows of other parts remove
+
+        def tree(items: Iterable[Desired]) -> Iterator[Planned]:
+            return self.tree.plan(
+                items, stored=stored, delete=delete, scope=scope, types=types, going=going
             )
-        }
+
+        planners: dict[str, Planner] = {"tree": tree}
         if (config := self.config) is not None:
-            planners["config"] = lambda items: config.plan(
-                items, stored=stored, delete=delete, scope=scope, types=types
+            planners["config"] = lambda items: _noting(
+                config.plan(items, stored=stored, delete=delete, scope=scope, types=types),
+                going,
+                self._config_files,
             )
         if (database := self.database) is not None:
-            planners["db"] = lambda items: DatabasePlan(database, stored=stored).rows(items)
+            planners["db"] = lambda items: _noting(
+                DatabasePlan(database, stored=stored).rows(items), going, self._database_files
+            )
         yield from plan_by_section(desired, planners)
 
     def state(self, key: str) -> str:
@@ -222,15 +230,26 @@ def _sorted_out(keys: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def _elsewhere(config: Mapping[str, str]) -> list[bytes]:
-    """Real paths of the files that other parts take care of."""
-    found = []
-    if url := config.get("db", ""):
-        real = os.path.realpath(os.fsencode(database_path(url)))
-        found += [real, *(real + side for side in ALL_SIDES)]
-    if path := config.get("config", ""):
-        found.append(os.path.realpath(os.fsencode(path)))
-    return found
+def _noting(
+    rows: Iterator[Planned], going: set[bytes], files: Iterable[bytes]
+) -> Iterator[Planned]:
+    """Pass rows on, and note that *files* go if one of the rows removes them."""
+    for row in rows:
+        if row.action is Action.DELETE:
+            going.update(files)
+        yield row
+
+
+def _database_files(config: Mapping[str, str]) -> list[bytes]:
+    """Real paths of the database and of the files beside it."""
+    if not config.get("db"):
+        return []
+    real = os.path.realpath(os.fsencode(database_path(config["db"])))
+    return [real, *(real + side for side in ALL_SIDES)]
+
+
+def _config_files(config: Mapping[str, str]) -> list[bytes]:
+    return [os.path.realpath(os.fsencode(config["config"]))] if config.get("config") else []
 
 
 def _check_file(config: Tree) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from webapp.connectors.base import Desired, Planned, Surroundings
 from webapp.connectors.excluding import excluder
@@ -137,11 +137,18 @@ class Tree:
         delete: bool,
         scope: tuple[str, ...],
         types: bool = False,
+        going: Collection[bytes] = (),
     ) -> Iterator[Planned]:
-        """See ``base.Connector.plan``; all keys are of this section."""
+        """See ``base.Connector.plan``; all keys are of this section.
+
+        Args:
+            going: real paths of files that other parts of the source remove beforehand; may grow
+                until the first row is asked for.
+        """
         own = self.section.decode() + ":"
         chosen = tuple(self.relative(key) for key in scope if key.startswith(own))
         target = self.target()
+        prefix = target.place.real.rstrip(b"/") + b"/"
         try:
             plan = TreePlan(
                 target,
@@ -149,6 +156,7 @@ class Tree:
                 scope=chosen if scope else (b"",),
                 delete=delete and not self.only,
                 types=types or delete,
+                going={path[len(prefix) :] for path in going if path.startswith(prefix)},
             )
             yield from plan.rows(desired)
         finally:

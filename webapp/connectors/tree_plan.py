@@ -28,6 +28,7 @@ class TreePlan:
         scope: relative paths of what was chosen; the empty path is everything.
         delete: also plan the removal of what is in the scope and not in the backup.
         types: a folder may give way to a file, and a file to a folder.
+        going: relative paths of files that are removed by others before.
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class TreePlan:
         scope: tuple[bytes, ...],
         delete: bool,
         types: bool,
+        going: set[bytes],
     ) -> None:
         self._target, self._stored = target, stored
         self._scope, self._delete, self._types = scope, delete, types
+        self._going = going
         self._late: list[tuple[bytes, StoredEntry]] = []
         self._seen: set[bytes] = set()
         self._made: set[bytes] = set()
@@ -66,7 +69,7 @@ class TreePlan:
                     yield row
         if self._delete:
             gone.update(surplus(self._target, self._scope, self._seen))
-        removals = Removals(self._target)
+        removals = Removals(self._target, self._going)
         yield from removals.rows(gone)
         yield from (self._late_row(path, wanted, removals) for path, wanted in self._late)
 

@@ -13,9 +13,9 @@ from webapp.items import EntryKind, sort_key
 class Removals:
     """What goes, and why some of it stays."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, going: set[bytes]) -> None:
         self._target = target
-        self._removed: set[bytes] = set()
+        self._removed = set(going)
 
     def rows(self, gone: Collection[bytes]) -> Iterator[Planned]:
         """One row for each of *gone*, the deepest first."""
