@@ -39,6 +39,17 @@ def test_the_list_comes_alone_for_a_swap(cast, things):
     assert "HX-Request" in response.headers["Vary"]
 
 
+def test_a_long_list_begins_with_the_most_urgent(cast, things, monkeypatch):
+    monkeypatch.setattr("webapp.blueprints.overview.MOST_ROWS", 1)
+
+    first, whole = cast.root.get("/").text, cast.root.get("/?all=1").text
+
+    assert 'data-tenant="acme"' in first
+    assert 'data-tenant="globex"' not in first
+    assert "Show all 2" in first
+    assert 'data-tenant="globex"' in whole
+
+
 def row(health: Health) -> TenantRow:
     class Named:
         name = "Acme"

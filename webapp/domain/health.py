@@ -21,11 +21,14 @@ class Health(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(Health).index(self)
+        return _RANKS[self]
 
     @property
     def needs_a_person(self) -> bool:
         return self in {Health.FAILED, Health.OVERDUE, Health.PARTIAL, Health.UNKNOWN}
+
+
+_RANKS = {health: rank for rank, health in enumerate(Health)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from webapp import clock
 from webapp.blueprints.overview.summary import Summary
@@ -11,6 +11,8 @@ from webapp.blueprints.web.rendering import render
 from webapp.services import overview
 
 bp = Blueprint("overview", __name__)
+
+MOST_ROWS = 200  # the most urgent; a page of thousands is asked for
 
 
 @bp.get("/")
@@ -21,7 +23,8 @@ def index() -> Response:
     return render(
         "overview/index.html",
         fragment="overview/_list.html",
-        rows=rows,
+        rows=rows if "all" in request.args else rows[:MOST_ROWS],
+        tenants=len(rows),
         summary=Summary.of(rows),
         is_msp_admin=who.is_msp_admin,
     )
