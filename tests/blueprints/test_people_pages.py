@@ -61,6 +61,7 @@ def test_a_link_begins_with_the_public_address_if_there_is_one(cast, monkeypatch
     [
         ({"email": "nonsense"}, "not an e-mail address"),
         ({"email": "charlie@example.com"}, "MSP admin"),
+        ({"email": "bob@example.com"}, "a member already"),
         ({"email": "new@example.com", "role": "msp_admin"}, "not a role"),
         ({"email": "new@example.com", "role": "king"}, "Choose one"),
     ],
@@ -77,6 +78,18 @@ def test_a_role_is_changed(app, cast, member_id):
 
     with app.app_context():
         assert db.session.get_one(Membership, member_id).role is Role.OPERATOR
+
+
+def test_the_last_manager_is_told_why_they_stay(app, cast):
+    with app.app_context():
+        alone = db.session.scalars(
+            select(Membership.id).filter_by(user_id=user_called("alice").id)
+        ).one()
+
+    response = cast.alice.post(f"/t/acme/people/{alone}", data={"role": "viewer"})
+
+    assert response.status_code == 422
+    assert "only manager" in response.text
 
 
 def test_a_member_is_taken_out(cast, member_id):

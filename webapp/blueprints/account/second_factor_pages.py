@@ -100,7 +100,7 @@ def _drawing(text: str) -> Markup:
     """A QR code as plain SVG: classes from our style sheet, no style of its own."""
     svg = segno.make(text, error="m").svg_inline(
         scale=5,
-        border=2,
+        border=4,
         dark="#000",
         light="#fff",
         svgclass="lg-qr",

@@ -13,7 +13,7 @@ from webapp.blueprints.web.answers import again, see
 from webapp.blueprints.web.gate import requires
 from webapp.blueprints.web.links import link_address
 from webapp.domain.permissions import HAVE_CONTENT, MEMBERSHIP_ROLES, Permission, Role
-from webapp.errors import Invalid
+from webapp.errors import AppError, Conflict, Invalid, Refused
 from webapp.forms.people import InvitationForm, RoleForm
 from webapp.services import people
 from webapp.services.access import Access
@@ -47,8 +47,8 @@ def invite(access: Access) -> str | AnyResponse:
             access, typed.email, name=typed.name, role=typed.role, content=typed.content,
             at=clock.now(),
         )  # fmt: skip
-    except Invalid as problem:
-        return again("people/index.html", problem, **_facts(access))
+    except (Invalid, Conflict, Refused) as problem:
+        return again("people/index.html", _beside("email", problem), **_facts(access))
     if invited.secret is None:
         flash(f"{typed.email} is in, and can sign in as before.", "success")
         return see("people.index", tenant_slug=access.tenant.slug)
@@ -69,8 +69,8 @@ def save(access: Access, member_id: UUID) -> AnyResponse:
     try:
         typed = RoleForm.parse(request.form)
         people.change(access, member_id, role=typed.role, content=typed.content)
-    except Invalid as problem:
-        return again("people/edit.html", problem, **_member(access, member))
+    except (Invalid, Conflict, Refused) as problem:
+        return again("people/edit.html", _beside("role", problem), **_member(access, member))
     flash(f"{member.user.email} is now {typed.role.label.lower()}.", "success")
     return see("people.index", tenant_slug=access.tenant.slug)
 
@@ -97,6 +97,11 @@ def _show_link(access: Access, email: str, purpose: str, secret: str) -> str:
         "people/link.html", tenant=access.tenant, email=email, purpose=purpose,
         address=link_address(secret),
     )  # fmt: skip
+
+
+def _beside(field: str, problem: AppError) -> Invalid:
+    """A refusal as a sentence beside the field that it is about."""
+    return problem if isinstance(problem, Invalid) else Invalid({field: str(problem)})
 
 
 def _facts(access: Access) -> dict[str, object]:
