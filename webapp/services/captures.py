@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from webapp import clock
 from webapp.connectors import registry
 from webapp.connectors.base import Surroundings
@@ -17,10 +15,9 @@ from webapp.domain.outcomes import Counted, judge
 from webapp.domain.permissions import Permission
 from webapp.domain.restore_points import BackupType, SetStatus
 from webapp.domain.runs import RunState, RunType
-from webapp.errors import Conflict, Invalid, NotFound
-from webapp.extensions import db
+from webapp.errors import Invalid
 from webapp.items import Json, Tally, path_of
-from webapp.models import BackupItem, BackupSet, Run, Source, Tenant, TenantStatus
+from webapp.models import Run, Source
 from webapp.services import access as gate
 from webapp.services import (
     capture_report,
@@ -29,12 +26,12 @@ from webapp.services import (
     run_log,
     runs,
     set_contents,
-    source_settings,
     surroundings,
     vaults,
 )
 from webapp.services.access import Access
 from webapp.services.capture_report import CaptureReport
+from webapp.services.capture_tasks import Task, preflight
 from webapp.services.claims import Claim, writing
 from webapp.services.progress import RunProgress
 from webapp.services.runs import Ending
@@ -81,22 +78,6 @@ def start(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Task:
-    """What the work needs, read once: no transaction is open while it goes on."""
-
-    source_id: UUID
-    source_name: str
-    kind: str
-    config: dict[str, Any]
-    fingerprint: str
-    backup_type: BackupType
-    reason: str
-    metadata: dict[str, Any]
-    files_before: int | None
-    items_before: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Taken:
     """``torn``: files that the snapshot holds and that never held still while they were read."""
 
@@ -117,7 +98,7 @@ def carry_out(claim: Claim) -> Ending:
     run, after the snapshot has been verified. A run taken over starts again; what the dead worker
     had stored is found by its content and not stored twice.
     """
-    task = _preflight(claim)
+    task = preflight(claim)
     capture_report.forget(claim)
     holds.take(claim, task.config)
     report = CaptureReport()
@@ -129,57 +110,8 @@ def carry_out(claim: Claim) -> Ending:
     return _ending(claim, task, taken, report)
 
 
-def _preflight(claim: Claim) -> _Task:
-    """Look once more, since it may have waited long, whether this may and can be done."""
-    run = db.session.get_one(Run, claim.run_id)
-    tenant = db.session.get_one(Tenant, claim.tenant_id)
-    if tenant.status is not TenantStatus.ACTIVE:
-        raise Conflict(f"{tenant.name} is {tenant.status}; nothing is captured.")
-    access = gate.again(run.user_id, tenant, Permission.OPERATE)
-    if run.source_id is None:
-        raise NotFound("The run names no source.")
-    source = gate.find(access, Source, run.source_id)
-    backup_type = BackupType(run.metadata_.get("backup_type", "full"))
-    fingerprint = source_settings.fingerprint(source)
-    before = _last_good(source, backup_type, fingerprint)
-    task = _Task(
-        source_id=source.id,
-        source_name=source.name,
-        kind=source.kind,
-        config=dict(source.config),
-        fingerprint=fingerprint,
-        backup_type=backup_type,
-        reason=run.reason,
-        metadata=dict(run.metadata_.get("metadata", {})),
-        files_before=sum(item.file_count for item in before) if before is not None else None,
-        items_before=len(before) if before is not None else None,
-    )
-    db.session.rollback()
-    return task
-
-
-def _last_good(
-    source: Source, backup_type: BackupType, fingerprint: str
-) -> list[BackupItem] | None:
-    """The items of the newest complete set that was made with the same settings."""
-    last = db.session.scalar(
-        select(BackupSet)
-        .where(
-            BackupSet.tenant_id == source.tenant_id,
-            BackupSet.source_id == source.id,
-            BackupSet.backup_type == backup_type,
-            BackupSet.status == SetStatus.COMPLETED,
-        )
-        .order_by(BackupSet.finished_at.desc())
-        .limit(1)
-    )
-    if last is None or last.metadata_.get("source_settings") != fingerprint:
-        return None
-    return list(last.items)
-
-
 def _take(
-    claim: Claim, task: _Task, around: Surroundings, vault: Vault, report: CaptureReport
+    claim: Claim, task: Task, around: Surroundings, vault: Vault, report: CaptureReport
 ) -> _Taken:
     progress.phase(claim, "reading")
     connector = registry.connect(task.kind, task.config, around)
@@ -236,7 +168,7 @@ class _Watch:
                 run_log.add(self._claim.tenant_id, self._claim.run_id, lines)
 
 
-def _ending(claim: Claim, task: _Task, taken: _Taken, report: CaptureReport) -> Ending:
+def _ending(claim: Claim, task: Task, taken: _Taken, report: CaptureReport) -> Ending:
     counted = _counted(task, taken, report)
     state = judge(counted).state
     status = SetStatus.COMPLETED if state is RunState.SUCCEEDED else SetStatus.PARTIAL
@@ -270,7 +202,7 @@ def _ending(claim: Claim, task: _Task, taken: _Taken, report: CaptureReport) -> 
     )
 
 
-def _counted(task: _Task, taken: _Taken, report: CaptureReport) -> Counted:
+def _counted(task: Task, taken: _Taken, report: CaptureReport) -> Counted:
     """A folder of links, or of folders, is something, too. A capture that found nothing at all
     has failed, even if nobody said why: an empty backup is none."""
     nothing = _is_empty(taken)
