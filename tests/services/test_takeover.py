@@ -14,7 +14,7 @@ from webapp.connectors.writing import Permit, PermitRefused
 from webapp.domain.runs import RunState
 from webapp.errors import Refused
 from webapp.extensions import db
-from webapp.models import PlanItem, RestorePlan, Run, RunItem
+from webapp.models import BackupSet, PlanItem, RestorePlan, Run, RunItem
 from webapp.services import applying, captures, claims, holds, permits, restores, work
 from webapp.services.claims import LeaseLost
 
@@ -74,12 +74,12 @@ def test_an_item_that_fits_neither_is_a_conflict_and_stays(dying, www):
 
 
 def test_the_safety_capture_is_made_once(dying):
-    before = db.session.query(captures.BackupSet).filter_by(run_id=dying.id).count()
+    before = db.session.query(BackupSet).filter_by(run_id=dying.id).count()
 
     work.carry_out(dying.id, owner="next")
 
     assert before == 1
-    assert db.session.query(captures.BackupSet).filter_by(run_id=dying.id).count() == 1
+    assert db.session.query(BackupSet).filter_by(run_id=dying.id).count() == 1
 
 
 @pytest.fixture
