@@ -26,6 +26,7 @@ def test_everything_has_a_default():
         ("LASTGOOD_LOG", "xml"),
         ("LASTGOOD_PUBLIC_URL", "backup.example.com"),
         ("LASTGOOD_DATABASE_URL", "mysql://db/lastgood"),
+        ("LASTGOOD_DATABASE_URL", "postgresql+psycopg://db/lastgood"),
         ("LASTGOOD_QUEUE_URL", "redis://queue"),
         ("LASTGOOD_TRUSTED_PROXIES", "-1"),
         ("LASTGOOD_SECRET_KEY_FILE", "/nowhere/at/all"),
