@@ -350,6 +350,23 @@ def test_what_the_capture_failed_to_read_is_not_removed(enter, captured, make_pl
     assert actions(enter, plan)["tree:extra.txt"] == "blocked"
 
 
+def test_what_a_pattern_left_out_then_is_not_removed_now(enter, website, work_off, make_plan, www):
+    (www / "cache").mkdir()
+    (www / "cache" / "page.tmp").write_text("was never to be in the backup")
+    kept = dict(website.config)
+    sources.edit(enter("alice"), website.id, name=website.name, config=kept | {"exclude": "cache"})
+    run, _ = captures.start(enter("olga"), website.id)
+    work_off()
+    made = sets.of_run(enter("olga"), again(run)).id
+    sources.edit(enter("alice"), website.id, name=website.name, config=kept)
+    (www / "extra.txt").write_text("came later")
+
+    found = actions(enter, make_plan(made, delete=True))
+
+    assert (found["tree:cache"], found["tree:cache/page.tmp"]) == ("blocked", "blocked")
+    assert found["tree:extra.txt"] == "delete"
+
+
 def test_an_unknown_item_fails_the_preview(enter, captured, work_off):
     run, _ = plans.preview(enter("olga"), captured.id, items=["tree:nowhere"])
 

@@ -33,6 +33,12 @@ class Task:
     files_before: int | None
     items_before: int | None
 
+    @property
+    def set_metadata(self) -> dict[str, Any]:
+        """What the set remembers: the person's metadata, and what was left out on purpose."""
+        exclude = self.config.get("exclude", "")
+        return {**self.metadata, "source_settings": self.fingerprint, "exclude": exclude}
+
 
 def preflight(claim: Claim) -> Task:
     """Look once more, since it may have waited long, whether this may and can be done."""

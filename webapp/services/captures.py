@@ -180,7 +180,7 @@ def _ending(claim: Claim, task: Task, taken: _Taken, report: CaptureReport) -> E
         snapshot=taken.snapshot,
         contents=taken.contents,
         tally=taken.tally,
-        metadata={**task.metadata, "source_settings": task.fingerprint},
+        metadata=task.set_metadata,
     )
 
     def also(run: Run) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from webapp.connectors.base import Action, Planned
+from webapp.items import text_to_path
 from webapp.models.columns import new_id
 from webapp.services import installation
 from webapp.services.plan_checks import Sums
@@ -23,10 +24,13 @@ class Known:
     Attributes:
         missing: keys that the capture did not get, and why.
         undo: what the restore that is undone had changed; None for any other plan.
+        excluded: says of a path in the tree whether the source's patterns left it out when the
+            backup was made; None if there were none.
     """
 
     missing: Mapping[str, str]
     undo: tuple[Change, ...] | None
+    excluded: Callable[[bytes], bool] | None = None
 
 
 class PlanRows:
@@ -34,7 +38,7 @@ class PlanRows:
 
     def __init__(self, tenant_id: UUID, plan_id: UUID, digest: Digest, known: Known) -> None:
         self._tenant_id, self._plan_id = tenant_id, plan_id
-        self._missing = known.missing
+        self._missing, self._excluded = known.missing, known.excluded
         self._left = {change.key: change.left for change in known.undo or ()}
         self.digest = digest
         self.counts: Counter[str] = Counter()
@@ -71,18 +75,24 @@ class PlanRows:
         return installation.seal(planned.diff, purpose=f"diff of plan {self._plan_id}")
 
     def _kept_if_unknown(self, planned: Planned) -> Planned:
-        """Nothing is removed for being absent from a backup that failed to read it."""
-        if planned.action is not Action.DELETE or not self._missing:
+        """Nothing is removed for being absent from a backup that did not look at it."""
+        if planned.action is not Action.DELETE:
             return planned
-        key = planned.key
-        while key not in self._missing and "/" in key:
-            key = key.rpartition("/")[0]
-        if key not in self._missing:
+        cause = next(filter(None, map(self._cause, _with_folders(planned.key))), None)
+        if cause is None:
             return planned
-        why = f"The backup lacks it for a reason: {self._missing[key]} So it is not removed."
+        why = f"The backup lacks it for a reason: {cause} So it is not removed."
         return replace(
             planned, action=Action.BLOCKED, reason=why, reason_code="not_supported", risk="none"
         )
+
+    def _cause(self, key: str) -> str | None:
+        if key in self._missing:
+            return self._missing[key]
+        section, _, rest = key.partition(":")
+        if self._excluded and section == "tree" and rest and self._excluded(text_to_path(rest)):
+            return "it was excluded then by a pattern."
+        return None
 
     def _since_then(self, planned: Planned) -> Planned:
         """An undo says of each item whether somebody changed it after the restore."""
@@ -93,3 +103,10 @@ class PlanRows:
             return planned
         reason = f"It has changed again since that restore. {planned.reason}"
         return replace(planned, reason=reason, risk="high")
+
+
+def _with_folders(key: str) -> Iterator[str]:
+    """The key, and that of every folder it lies in."""
+    while key:
+        yield key
+        key = key.rpartition("/")[0]

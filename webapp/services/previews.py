@@ -12,6 +12,8 @@ from sqlalchemy import delete, insert, select
 
 from webapp import clock
 from webapp.connectors.base import Action, Desired, Planned
+from webapp.connectors.excluding import excluder
+from webapp.connectors.settings import patterns_of
 from webapp.domain.outcomes import Counted
 from webapp.domain.permissions import Permission
 from webapp.domain.plans import VALID_HOURS, PlanState
@@ -61,6 +63,7 @@ class _Task:
     target: Target
     undo: tuple[undo.Change, ...] | None
     missing: dict[str, str]  # keys that the capture did not get, and why
+    exclude: list[str]  # patterns that left things out of the backup
 
 
 def carry_out(claim: Claim) -> Ending:
@@ -70,7 +73,7 @@ def carry_out(claim: Claim) -> Ending:
         progress.phase(claim, "comparing")
         connector = task.target.connect(around)
         _fix_target(claim, task, connector.identity())
-        known = Known(missing=task.missing, undo=task.undo)
+        known = Known(missing=task.missing, undo=task.undo, excluded=excluder(task.exclude))
         found = PlanRows(claim.tenant_id, task.plan_id, _begin_digest(task.plan_id), known)
         rows = connector.plan(
             desired(vault, task.snapshot_id, task.scope, task.undo),
@@ -99,6 +102,7 @@ def _preflight(claim: Claim) -> _Task:
         target=targets.of_plan(access, plan),
         undo=undo.changes_of(plan.undo_of_run_id) if plan.undo_of_run_id else None,
         missing=_missing(backup_set),
+        exclude=patterns_of(str(backup_set.metadata_.get("exclude", ""))),
     )
     db.session.rollback()
     return task
