@@ -16,7 +16,19 @@ from webapp.extensions import db
 from webapp.models import VaultRecord
 from webapp.services import installation
 from webapp.vault import ConsoleKey, LocalStorage, Snapshot, Vault
-from webapp.vault.errors import NotAVault, VaultExists
+from webapp.vault.errors import NotAVault, VaultError, VaultExists
+
+# Codes of the vault whose sentence differs from the error's own text, which may hold a path.
+_SENTENCES = {
+    "storage_full": "There is no space left where the vault lies.",
+    "storage_denied": "The vault's place may not be read or written.",
+    "storage_unavailable": "The vault's place does not answer.",
+    "wrong_key": "The vault does not open with this installation's key.",
+    "damaged": "The vault holds data that is not what was written. Verify it.",
+    "not_a_vault": "The vault is not where it should be.",
+    "newer_format": "A later release wrote the vault.",
+    "snapshot_missing": "The restore point is missing from the vault.",
+}
 
 
 @contextmanager
@@ -61,6 +73,11 @@ def note_head(tenant_id: UUID, snapshot: Snapshot, *, stored_bytes: int) -> None
         .values(stored_bytes=VaultRecord.stored_bytes + stored_bytes)
         .execution_options(synchronize_session=False)
     )
+
+
+def told(error: VaultError) -> str:
+    """What went wrong with a vault, in a sentence that shows no path of ours."""
+    return _SENTENCES.get(error.code, "The vault could not be used.")
 
 
 def folder(tenant_id: UUID) -> Path:

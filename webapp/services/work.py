@@ -24,6 +24,7 @@ from webapp.services import (
     previews,
     run_log,
     runs,
+    vaults,
     verification,
 )
 from webapp.services.claims import MOST_ATTEMPTS, Canceled, Claim, Heartbeat, Interrupted, LeaseLost
@@ -42,17 +43,6 @@ WORK: dict[tuple[RunType, str], Callable[[Claim], Ending]] = {
     (RunType.MAINTENANCE, "demo_removal"): demo.carry_out_removal,
 }
 
-# Codes of the vault whose sentence differs from the error's own text, which may hold a path.
-_VAULT = {
-    "storage_full": "There is no space left where the vault lies.",
-    "storage_denied": "The vault's place may not be read or written.",
-    "storage_unavailable": "The vault's place does not answer.",
-    "wrong_key": "The vault does not open with this installation's key.",
-    "damaged": "The vault holds data that is not what was written. Verify it.",
-    "not_a_vault": "The vault is not where it should be.",
-    "newer_format": "A later release wrote the vault.",
-    "snapshot_missing": "The restore point is missing from the vault.",
-}
 _ERRNO = {
     errno.ENOSPC: ("disk_full", "There is no space left."),
     errno.EDQUOT: ("disk_full", "There is no space left."),
@@ -129,7 +119,7 @@ def told(error: Exception) -> tuple[str, str]:
     if isinstance(error, ConnectorError | Refused):
         return error.code, str(error)
     if isinstance(error, VaultError):
-        return error.code, _VAULT.get(error.code, "The vault could not be used.")
+        return error.code, vaults.told(error)
     if isinstance(error, OSError):
         return _ERRNO.get(error.errno or 0, ("read_error", "The disk or file system failed."))
     if isinstance(error, AppError):
