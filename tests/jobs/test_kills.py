@@ -18,9 +18,9 @@ from webapp.services import captures, plans, restores, sets, vaults
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-FILES = 1500
+FILES = 1000
 WITHIN_SECONDS = 60
-SPREAD_SECONDS = 0.6  # what a capture or a restore of these files takes, about
+SPREAD_SECONDS = 0.4  # what a capture or a restore of these files takes, about
 
 
 def state_of(run_id: UUID) -> RunState:
@@ -107,7 +107,7 @@ def test_a_restore_survives_the_death_of_its_worker(
     restore_id, tenant_id = restore.id, restore.tenant_id
     db.session.rollback()
 
-    kill_in_the_middle(start_worker, restore_id, after_seconds=share * 3)
+    kill_in_the_middle(start_worker, restore_id, after_seconds=share * 1.5)
 
     restore = again(restore)
     doubts = db.session.query(RunItem).filter_by(run_id=restore_id, outcome=None).count()

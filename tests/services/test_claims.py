@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from tests.services.conftest import again
 from webapp import clock
@@ -124,6 +125,21 @@ def test_a_bug_is_an_internal_error_and_is_raised(queued, monkeypatch):
     run = again(queued)
     assert (run.status, run.error_code) == (RunState.FAILED, "internal_error")
     assert "secret" not in run.failure_reason
+
+
+def test_a_database_that_does_not_answer_leaves_the_run_to_be_taken_over(queued, monkeypatch):
+    def locked(_claim):
+        raise OperationalError("UPDATE runs", {}, Exception("database is locked"))
+
+    with monkeypatch.context() as patched:
+        patched.setitem(work.WORK, (RunType.CAPTURE, "capture"), locked)
+        work.carry_out(queued.id, owner="first")
+    db.session.query(Run).update({"lease_until": clock.now() - timedelta(seconds=1)})
+    db.session.commit()
+
+    work.carry_out(queued.id, owner="second")
+
+    assert (again(queued).status, again(queued).attempt) == (RunState.SUCCEEDED, 2)
 
 
 def test_a_failed_run_is_repeated_as_its_child(enter, queued, www, work_off):

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
+from sqlalchemy.exc import OperationalError
+
 from webapp import clock
 from webapp.connectors.base import REASONS
 from webapp.connectors.permits import PermitRefused
@@ -93,6 +95,11 @@ def _work(claim: Claim) -> None:
         return
     except Canceled:
         ending = _stopped(claim, canceled=True)
+    except OperationalError:
+        # The database is locked for long, or its disk is full: no end can be written either. The
+        # lease runs out, and whoever takes the run over goes on from what was committed.
+        log.exception("run %s stops here: the database does not answer", claim.run_id)
+        return
     except (AppError, VaultError, OSError) as error:
         log.warning("run %s: %s", claim.run_id, error)
         ending = _stopped(claim, error=error)
