@@ -5,11 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from webapp import clock
 from webapp.blueprints.overview.summary import headline
+from webapp.domain.actors import SYSTEM
 from webapp.domain.health import Facts, Health, judge
 from webapp.domain.runs import RunState
+from webapp.extensions import db
+from webapp.models import Source
+from webapp.services import overview
 from webapp.services.overview import TenantRow
 
 
@@ -48,6 +53,27 @@ def test_a_long_list_begins_with_the_most_urgent(cast, things, monkeypatch):
     assert 'data-tenant="globex"' not in first
     assert "Show all 2" in first
     assert 'data-tenant="globex"' in whole
+
+
+def test_more_sources_need_no_more_queries(app, cast, things):
+    def queries() -> int:
+        with app.app_context():
+            seen = []
+            event.listen(db.engine, "before_cursor_execute", lambda *facts: seen.append(facts))
+            overview.rows(SYSTEM, at=clock.now())
+            return len(seen)
+
+    before = queries()
+    with app.app_context():
+        tenant_id = db.session.get_one(Source, things.source).tenant_id
+        for number in range(20):
+            source = Source(
+                tenant_id=tenant_id, kind="files", name=f"s{number}", created_at=clock.now()
+            )
+            db.session.add(source)
+        db.session.commit()
+
+    assert queries() == before
 
 
 def row(health: Health) -> TenantRow:
