@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, Select, case, func, select
+from sqlalchemy.orm import aliased
 
 from webapp.domain.actors import Actor
 from webapp.domain.health import Facts, Health, judge
@@ -75,9 +76,13 @@ class _Gathered:
     """The answers of all queries, by tenant or source."""
 
     def __init__(self, only: Collection[UUID] | None, at: datetime) -> None:
-        self.good = dict(_pairs(_in(_newest_good(), BackupSet.tenant_id, only)))
-        self.last = {row[0]: row for row in db.session.execute(_in(_last(), Run.tenant_id, only))}
         self.running = _by_tenant(db.session.scalars(_in(_active(), Run.tenant_id, only)))
+        self.captured_now = {
+            run.source_id
+            for runs in self.running.values()
+            for run in runs
+            if run.run_type is RunType.CAPTURE
+        }
         self.sources = _by_tenant(db.session.execute(_in(_sources(), Source.tenant_id, only)))
         self.stored = dict(_pairs(_in(_stored(), VaultRecord.tenant_id, only)))
         self.days = {
@@ -104,22 +109,18 @@ def _row(tenant: Tenant, facts: _Gathered, at: datetime) -> TenantRow:
 
 
 def _judge(source: Row[Any], tenant: Tenant, facts: _Gathered, at: datetime) -> SourceHealth:
-    good_at, last = facts.good.get(source.id), facts.last.get(source.id)
     target = source.recovery_point_minutes or tenant.recovery_point_minutes
-    active = facts.running.get(tenant.id, [])
     health, why = judge(
         Facts(
             target_minutes=target,
-            newest_good_at=good_at,
-            last_state=last.status if last else None,
-            last_reason=(last.failure_reason or last.deciding_rule or "") if last else "",
-            is_running=any(
-                run.source_id == source.id and run.run_type is RunType.CAPTURE for run in active
-            ),
+            newest_good_at=source.good_at,
+            last_state=source.status,
+            last_reason=source.failure_reason or source.deciding_rule or "",
+            is_running=source.id in facts.captured_now,
         ),
         at=at,
     )
-    return SourceHealth(source.name, health, why, good_at, target)
+    return SourceHealth(source.name, health, why, source.good_at, target)
 
 
 def _why(leading: SourceHealth | None, *, alone: bool) -> str:
@@ -148,33 +149,45 @@ def _by_tenant(found: Iterable[Any]) -> dict[UUID, list[Any]]:
 
 
 def _sources() -> _Query:
-    columns = (Source.id, Source.tenant_id, Source.name, Source.recovery_point_minutes)
-    return select(*columns).where(Source.removed_at.is_(None))
-
-
-def _newest_good() -> _Query:
-    return (
-        select(BackupSet.source_id, func.max(BackupSet.finished_at))
+    """Each source with its newest good restore point and its newest capture that ended by itself;
+    a canceled one says nothing. Both are found by index, however long the history is."""
+    last = aliased(Run)
+    good_at = (
+        select(BackupSet.finished_at)
         .where(
+            BackupSet.tenant_id == Source.tenant_id,
+            BackupSet.source_id == Source.id,
             BackupSet.status == SetStatus.COMPLETED,
             BackupSet.backup_type != BackupType.PRE_RESTORE,
             BackupSet.deleted_at.is_(None),
         )
-        .group_by(BackupSet.source_id)
+        .order_by(BackupSet.finished_at.desc())
+        .limit(1)
+        .correlate(Source)
+        .scalar_subquery()
     )
-
-
-def _last() -> _Query:
-    """The newest capture of each source that ended by itself; a canceled one says nothing."""
-    ended = (RunState.SUCCEEDED, RunState.PARTIAL, RunState.FAILED)
-    place = func.row_number().over(partition_by=Run.source_id, order_by=Run.queued_at.desc())
-    ranked = (
-        select(Run.id, place.label("place"))
-        .where(Run.run_type == RunType.CAPTURE, Run.status.in_(ended))
-        .subquery()
+    last_id = (
+        select(Run.id)
+        .where(
+            Run.tenant_id == Source.tenant_id,
+            Run.source_id == Source.id,
+            Run.run_type == RunType.CAPTURE,
+            Run.status.in_((RunState.SUCCEEDED, RunState.PARTIAL, RunState.FAILED)),
+        )
+        .order_by(Run.queued_at.desc())
+        .limit(1)
+        .correlate(Source)
+        .scalar_subquery()
     )
-    columns = (Run.source_id, Run.status, Run.failure_reason, Run.deciding_rule)
-    return select(*columns).join(ranked, Run.id == ranked.c.id).where(ranked.c.place == 1)
+    why = (last.failure_reason, last.deciding_rule)
+    return (
+        select(
+            Source.id, Source.tenant_id, Source.name, Source.recovery_point_minutes,
+            good_at.label("good_at"), last.status, *why,
+        )
+        .outerjoin(last, last.id == last_id)
+        .where(Source.removed_at.is_(None))
+    )  # fmt: skip
 
 
 def _active() -> _Query:
