@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from tests import casting
 from tests.casting import Everybody
@@ -75,9 +79,23 @@ def rings() -> list[str]:
     return []
 
 
+@event.listens_for(Engine, "connect")
+def _hurry(connection: object, _record: object) -> None:
+    """No test pulls the plug of this machine: its databases need not wait for the disk."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF").close()
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Templates are compiled once, not once for each app."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(settings: Settings, rings: list[str]) -> Iterator[Flask]:
+def app(settings: Settings, rings: list[str], compiled: FileSystemBytecodeCache) -> Iterator[Flask]:
     app = create_app(settings)
+    app.jinja_env.bytecode_cache = compiled
     doorbell.ring = lambda run_id: rings.append(str(run_id))
     yield app
     with app.app_context():
