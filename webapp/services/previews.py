@@ -35,12 +35,14 @@ from webapp.services import (
     claims,
     plan_checks,
     plan_digests,
+    plans,
     progress,
     surroundings,
     targets,
     undo,
     vaults,
 )
+from webapp.services.access import Access
 from webapp.services.claims import Claim
 from webapp.services.plan_digests import Digest
 from webapp.services.plan_rows import Known, PlanRows
@@ -94,18 +96,27 @@ def _preflight(claim: Claim) -> _Task:
     if plan.state is not PlanState.DRAFT:
         raise Refused("plan_not_draft", f"The plan is {plan.state} already.")
     backup_set = gate.find(access, BackupSet, plan.backup_set_id)
+    target = targets.of_plan(access, plan)
+    if plan.undo_of_run_id:
+        _require_undoable(access, plan.undo_of_run_id, target)
     task = _Task(
         plan_id=plan.id,
         snapshot_id=backup_set.snapshot_ids[0],
         scope=tuple(plan.scope) or _whole(backup_set),
         delete=plan.with_delete,
-        target=targets.of_plan(access, plan),
+        target=target,
         undo=undo.changes_of(plan.undo_of_run_id) if plan.undo_of_run_id else None,
-        missing=_missing(backup_set),
+        missing={} if plan.undo_of_run_id else _missing(backup_set),
         exclude=patterns_of(str(backup_set.metadata_.get("exclude", ""))),
     )
     db.session.rollback()
     return task
+
+
+def _require_undoable(access: Access, run_id: UUID, target: Target) -> None:
+    done = plans.of_run(access, run_id)
+    if done is not None:
+        undo.require_same_target(done, target)
 
 
 def _whole(backup_set: BackupSet) -> tuple[str, ...]:
@@ -153,9 +164,7 @@ def desired(
     """
     snapshot = vault.snapshot(snapshot_id)
     if changes is not None:
-        for change in changes:
-            entry = vault.find(snapshot, path_of(change.key)) if change.existed else None
-            yield Desired(key=change.key, entry=entry)
+        yield from (_before(vault, snapshot, change) for change in changes)
         return
     given: set[bytes] = set()
     for key in scope:
@@ -167,6 +176,13 @@ def desired(
                 yield Desired(key=key_of(entry.path), entry=entry)
             if len(scope) > 1:
                 given.add(entry.path)
+
+
+def _before(vault: Vault, snapshot: Snapshot, change: undo.Change) -> Desired:
+    entry = vault.find(snapshot, path_of(change.key)) if change.existed else None
+    if change.existed and entry is None:  # it must not be taken for one to be removed
+        raise Refused("not_in_set", f"The safety set does not hold {change.key}.")
+    return Desired(key=change.key, entry=entry)
 
 
 def _above(vault: Vault, snapshot: Snapshot, path: bytes) -> Iterator[StoredEntry]:

@@ -26,6 +26,7 @@ _COLUMNS = (
     "position", "item_key", "kind", "action", "before_hash", "after_hash", "size_before",
     "size_after", "reason", "reason_code",
 )  # fmt: skip
+IN_DOUBT = "in_doubt"
 _LISTED = 1000
 _MOST_CHARACTERS = 500
 
@@ -178,6 +179,20 @@ def leave(run: Run, rows: Sequence[Row], *, code: str, message: str) -> None:
     count(run, Counter({"skipped": len(items)}))
 
 
+def close_open(run: Run) -> None:
+    """Say of items whose outcome nobody will find out any more that it is not known. The caller
+    commits."""
+    message = "The restore ended before it was known whether this was written. Compare it."
+    closed = db.session.scalars(
+        update(RunItem)
+        .where(RunItem.run_id == run.id, RunItem.outcome.is_(None))
+        .values(outcome="failed", reason_code=IN_DOUBT, message=message, finished_at=clock.now())
+        .returning(RunItem.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    count(run, Counter({"failed": len(closed)}))
+
+
 def refuse(run: Run, moved: Sequence[tuple[int, str, str, str]]) -> None:
     """Note items that have changed since the preview, as failed. The caller commits."""
     now = clock.now()
@@ -213,7 +228,7 @@ def _audit(run: Run, outcomes: Sequence[Outcome], actor: Actor) -> None:
             "after": found.reached,
         }
         for found in outcomes
-        if found.outcome == "succeeded"
+        if found.outcome == "succeeded" or found.reached
     ]
     if not changed:
         return

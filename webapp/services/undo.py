@@ -14,16 +14,17 @@ from webapp.domain.runs import RunType
 from webapp.errors import Conflict, Refused
 from webapp.extensions import db
 from webapp.items import path_of, sort_key
-from webapp.models import RestorePlan, RestoreRun, Run, RunItem
+from webapp.models import PlanItem, RestorePlan, RestoreRun, Run, RunItem
 from webapp.models.columns import new_id
 from webapp.services import access as gate
-from webapp.services import plans
+from webapp.services import plans, restore_items, targets
 from webapp.services.access import Access
+from webapp.services.targets import Target
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One item that a restore really changed.
+    """One item that a restore changed, or was about to when its worker was lost.
 
     Attributes:
         existed: it was there before; else undoing removes it.
@@ -40,7 +41,7 @@ def start(access: Access, run_id: UUID, *, at: datetime | None = None) -> tuple[
 
     Raises:
         Conflict: it is no restore, or has not ended.
-        Refused: ``nothing_to_undo``.
+        Refused: ``nothing_to_undo``, ``target_differs``.
     """
     access.require(Permission.PREVIEW)
     run: Run = gate.find(access, Run, run_id)
@@ -54,6 +55,7 @@ def start(access: Access, run_id: UUID, *, at: datetime | None = None) -> tuple[
     if link.safety_set_id is None or link.plan_id is None or not changes_of(run.id):
         raise Refused("nothing_to_undo", "This restore changed nothing.")
     done: RestorePlan = gate.find(access, RestorePlan, link.plan_id)
+    require_same_target(done, targets.of_plan(access, done))
     plan = RestorePlan(
         id=new_id(),
         tenant_id=access.tenant.id,
@@ -68,15 +70,41 @@ def start(access: Access, run_id: UUID, *, at: datetime | None = None) -> tuple[
     return plans.queue(access, plan)
 
 
+def require_same_target(done: RestorePlan, target: Target) -> None:
+    """What a restore did in one place is not undone in another.
+
+    Raises:
+        Refused: ``target_differs``.
+    """
+    if target.fingerprint != done.source_fingerprint:
+        raise Refused(
+            "target_differs",
+            "The target's settings have changed since that restore, so undoing it could reach "
+            "something else. Set them back, or restore its safety set.",
+        )
+
+
 def changes_of(run_id: UUID) -> tuple[Change, ...]:
-    """What the restore changed, in the order of a snapshot."""
-    query = select(RunItem.item_key, RunItem.before_hash, RunItem.after_hash).where(
-        RunItem.run_id == run_id,
-        RunItem.outcome == "succeeded",
-        RunItem.action.in_(("create", "update", "replace", "delete")),
+    """What the restore changed, or may have changed, in the order of a snapshot."""
+    in_doubt = RunItem.intent_at.is_not(None) & (
+        RunItem.outcome.is_(None) | (RunItem.reason_code == restore_items.IN_DOUBT)
+    )
+    was_written = RunItem.outcome.in_(("succeeded", "failed")) & (RunItem.after_hash != "")
+    query = (
+        select(RunItem.item_key, RunItem.before_hash, RunItem.after_hash, PlanItem.after_hash)
+        .join(RestoreRun, RestoreRun.run_id == RunItem.run_id)
+        .join(
+            PlanItem,
+            (PlanItem.plan_id == RestoreRun.plan_id) & (PlanItem.item_key == RunItem.item_key),
+        )
+        .where(
+            RunItem.run_id == run_id,
+            (RunItem.outcome == "succeeded") | was_written | in_doubt,
+            RunItem.action.in_(("create", "update", "replace", "delete")),
+        )
     )
     found = [
-        Change(key=key, existed=bool(before), left=after)
-        for key, before, after in db.session.execute(query)
+        Change(key=key, existed=bool(before), left=reached or planned)
+        for key, before, reached, planned in db.session.execute(query)
     ]
     return tuple(sorted(found, key=lambda change: sort_key(path_of(change.key))))

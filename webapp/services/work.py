@@ -24,6 +24,7 @@ from webapp.services import (
     claims,
     demo,
     previews,
+    restore_items,
     run_log,
     runs,
     vaults,
@@ -118,7 +119,8 @@ def _stopped(claim: Claim, *, error: Exception | None = None, canceled: bool = F
     db.session.rollback()
     code, sentence = told(error) if error else (None, None)
     counted = Counted(done=done, error_code=code or "", canceled=canceled)
-    return Ending(counted=counted, error_code=code, failure_reason=sentence)
+    also = restore_items.close_open if claim.run_type is RunType.RESTORE else None
+    return Ending(counted=counted, error_code=code, failure_reason=sentence, also=also)
 
 
 def told(error: Exception) -> tuple[str, str]:
