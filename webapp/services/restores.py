@@ -192,7 +192,16 @@ def _settle(access: Access, plan: RestorePlan, reason: str, *, at: datetime) -> 
         if plan.state is PlanState.READY:
             _ask(access, plan, reason, at=at, in_one_act=True)
         _approve(access, plan, reason, at=at, in_one_act=True)
+    elif needs_two_people(access) and _was_alone(plan):
+        raise Refused("not_approved", "Somebody else must approve this restore: make a new plan.")
     plan.move_to(PlanState.EXECUTING)
+
+
+def _was_alone(plan: RestorePlan) -> bool:
+    """Say whether one person asked and approved, before two were demanded."""
+    if plan.approved_by_id is not None:
+        return plan.approved_by_id == plan.requested_by_id
+    return plan.approved_by == plan.requested_by
 
 
 def _start(access: Access, plan: RestorePlan, reason: str) -> tuple[Run, bool]:
