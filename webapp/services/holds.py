@@ -7,6 +7,7 @@ run to the worker that takes it over.
 
 from __future__ import annotations
 
+import os.path
 import time
 from collections.abc import Callable, Iterable, Mapping
 
@@ -37,7 +38,7 @@ def take(
         Refused: ``target_busy``, if they are still not free. Canceled, LeaseLost: as ever.
     """
     patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
-    places = overlaps.places_of(config)
+    places = _places(config)
     until = time.monotonic() + patience
     waiting = False
     while not _try(claim, places):
@@ -55,11 +56,17 @@ def take(
 
 def is_free(config: Mapping[str, object]) -> bool:
     """Say whether no live restore is under way where *config* points."""
-    places = overlaps.places_of(config)
+    places = _places(config)
     return not any(
         run.run_type is RunType.RESTORE and overlaps.overlap(places, _held_by(run))
         for run in _holders()
     )
+
+
+def _places(config: Mapping[str, object]) -> frozenset[str]:
+    """Where the settings point, by the names they give and by where these really lead."""
+    named = overlaps.places_of(config)
+    return named | {os.path.realpath(place) for place in named}
 
 
 def _try(claim: Claim, places: Iterable[str]) -> bool:
