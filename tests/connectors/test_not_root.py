@@ -55,6 +55,16 @@ def test_what_may_not_be_read_is_reported(place, theirs):
     assert {b"tree/index.html", b"tree/closed"} <= set(paths)
 
 
+def test_a_folder_that_cannot_be_listed_blocks_its_own_removal_only(place, theirs):
+    snapshot = Memory(files(place, theirs).source("full", Recorder()))
+    snapshot.entries = [e for e in snapshot.entries if not e.path.startswith(b"tree/closed")]
+    (theirs / "new").touch()
+
+    found = as_nobody(lambda: actions(files(place, theirs), snapshot, delete=True))
+
+    assert (found["tree:closed"], found["tree:new"]) == ("blocked", "delete")
+
+
 def test_a_closed_folder_is_refused(place, theirs):
     def open_it():
         connector = files(place, theirs / "closed")

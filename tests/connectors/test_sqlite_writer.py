@@ -211,6 +211,24 @@ def test_without_a_permit_nothing_is_written(connector, shop):
     assert connector.state("db:shop") == before
 
 
+def test_a_run_that_may_no_longer_write_stops_in_the_middle_of_a_database(
+    connector, shop, monkeypatch
+):
+    snapshot = capture(connector)
+    change(shop, "DELETE FROM orders WHERE id > 3")
+    before = connector.state("db:shop")
+    monkeypatch.setattr("webapp.connectors.sqlite_restore._CONFIRM_SECONDS", 0)
+    monkeypatch.setattr("webapp.connectors.sqlite_restore._MOST_PAGES_AT_ONCE", 1)
+    # One yes each: on opening, before the row, before the transaction, and for its first pages.
+    authority = Authority(6)
+
+    with pytest.raises(PermitRefused):
+        restore(connector, snapshot, authority=authority)
+
+    assert authority.asked == 7
+    assert connector.state("db:shop") == before
+
+
 def test_a_row_may_be_applied_twice(connector, shop):
     snapshot = capture(connector)
     change(shop, "DELETE FROM orders WHERE id > 3")

@@ -24,6 +24,7 @@ from webapp.connectors.write_errors import require_same
 from webapp.errors import ConnectorError
 
 _MOST_PAGES_AT_ONCE = 256
+_CONFIRM_SECONDS = 1.0
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -57,7 +58,8 @@ class LiveDatabase:
             self._lock(live)
             require_same(self._digest(live) == self._before)
             confirm()
-            _backup(source, live, wait_seconds=self._wait, on_first=None)
+            watch = _Watch(self._wait, confirm)
+            _backup(source, live, watch=watch)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -80,12 +82,10 @@ class LiveDatabase:
             before = _version(reader)
             require_same(self._digest(reader) == self._before)
             confirm()
-            _backup(
-                source,
-                live,
-                wait_seconds=self._wait,
-                on_first=lambda: require_same(_version(reader) == before),
+            watch = _Watch(
+                self._wait, confirm, on_first=lambda: require_same(_version(reader) == before)
             )
+            _backup(source, live, watch=watch)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -112,14 +112,7 @@ class LiveDatabase:
         return digest
 
 
-def _backup(
-    source: Path,
-    live: sqlite3.Connection,
-    *,
-    wait_seconds: float,
-    on_first: Callable[[], None] | None,
-) -> None:
-    watch = _Watch(wait_seconds, on_first)
+def _backup(source: Path, live: sqlite3.Connection, *, watch: _Watch) -> None:
     with closing(sqlite3.connect(source, isolation_level=None)) as copy:
         (count,) = copy.execute("PRAGMA page_count").fetchone()
         # More than one step, so that there is a moment between the lock and the end.
@@ -128,11 +121,18 @@ def _backup(
 
 
 class _Watch:
-    """Asks a last question once the target is locked, and gives up on a lock of others."""
+    """Asks a last question once the target is locked, and now and then whether the run may still
+    write: a large database takes long. Gives up on a lock of others."""
 
-    def __init__(self, wait_seconds: float, on_first: Callable[[], None] | None) -> None:
+    def __init__(
+        self,
+        wait_seconds: float,
+        confirm: Callable[[], None],
+        on_first: Callable[[], None] | None = None,
+    ) -> None:
         self._until = time.monotonic() + wait_seconds
-        self._on_first = on_first
+        self._confirm, self._on_first = confirm, on_first
+        self._confirm_at = time.monotonic() + _CONFIRM_SECONDS
 
     def __call__(self, status: int, remaining: int, total: int) -> None:
         if status in _BUSY:
@@ -141,6 +141,9 @@ class _Watch:
         elif self._on_first is not None:
             self._on_first()
             self._on_first = None
+        if time.monotonic() >= self._confirm_at:
+            self._confirm()
+            self._confirm_at = time.monotonic() + _CONFIRM_SECONDS
 
 
 def _mode(database: sqlite3.Connection) -> str:

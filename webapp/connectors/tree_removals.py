@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from webapp.connectors.base import Action, Planned
 from webapp.connectors.tree_target import Blocked, Live, Target
+from webapp.hosts.walk import reason
 from webapp.items import EntryKind, sort_key
 
 
@@ -26,9 +27,16 @@ class Removals:
             yield row
 
     def empties(self, path: bytes) -> bool:
-        """Say whether nothing is left in a folder after the removals so far."""
+        """Say whether nothing is left in a folder after the removals so far.
+
+        Raises:
+            Blocked: it cannot be listed.
+        """
         prefix = path + b"/" if path else b""
-        names = self._target.names_in(path)
+        try:
+            names = self._target.names_in(path)
+        except OSError as error:
+            raise Blocked(*reason(error)) from error
         return all(prefix + name in self._removed for name in names)
 
     def _row(self, path: bytes) -> Planned:
