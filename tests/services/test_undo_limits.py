@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -22,7 +24,7 @@ from webapp.domain.runs import RunState
 from webapp.errors import Refused
 from webapp.extensions import db
 from webapp.models import Run, RunItem, Tenant
-from webapp.services import claims, holds, plans, restores, sources, undo, work
+from webapp.services import captures, claims, holds, plans, restores, sets, sources, undo, work
 
 __all__ = ["captured", "carry_out", "damage", "dying", "make_plan"]
 
@@ -119,23 +121,22 @@ def test_what_the_safety_set_lacks_is_never_taken_for_something_to_remove(
     assert (www / "page1.html").exists()
 
 
-def test_what_was_left_out_on_purpose_then_is_not_removed_now(
-    enter, website, make_plan, work_off, www
+def test_a_database_that_was_captured_apart_is_no_stray_file_of_the_folder(
+    enter, make_plan, work_off, www
 ):
-    from webapp.services import captures, sets
-
-    (www / "live.db").write_text("orders of today")
-    config = {"path": str(www), "exclude": "*.db"}
-    sources.edit(enter(), website.id, name="website", config=config)
-    run, _ = captures.start(enter("olga"), website.id)
+    with closing(sqlite3.connect(www / "shop.db")) as database:
+        database.execute("CREATE TABLE orders (id)")
+    config = {"path": str(www), "db": f"sqlite:///{www}/shop.db"}
+    shop = sources.add(enter(), kind="site", name="shop", config=config)
+    run, _ = captures.start(enter("olga"), shop.id)
     work_off()
-    made = sets.of_run(enter("olga"), again(run))
-    sources.edit(enter(), website.id, name="website", config={"path": str(www)})
+    made = sets.of_run(enter("olga"), again(run)).id
+    sources.edit(enter(), shop.id, name="shop", config={"path": str(www)})
+    (www / "extra.txt").write_text("came later")
 
-    with pytest.raises(Refused) as refused:
-        plans.preview(enter("olga"), made.id, delete=True)
+    found = actions(enter, make_plan(made, delete=True))
 
-    assert refused.value.code == "delete_not_possible"
+    assert (found["tree:shop.db"], found["tree:extra.txt"]) == ("blocked", "delete")
 
 
 def test_an_approval_of_ones_own_does_not_outlive_the_choice_for_two_people(

@@ -36,8 +36,12 @@ class Task:
     @property
     def set_metadata(self) -> dict[str, Any]:
         """What the set remembers: the person's metadata, and what was left out on purpose."""
-        exclude = self.config.get("exclude", "")
-        return {**self.metadata, "source_settings": self.fingerprint, "exclude": exclude}
+        return {
+            **self.metadata,
+            "source_settings": self.fingerprint,
+            "exclude": self.config.get("exclude", ""),
+            "apart": source_settings.apart(self.config),
+        }
 
 
 def preflight(claim: Claim) -> Task:

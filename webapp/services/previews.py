@@ -130,7 +130,8 @@ def _missing(backup_set: BackupSet) -> dict[str, str]:
     query = select(RunItem.item_key, RunItem.message).where(
         RunItem.run_id == backup_set.run_id, RunItem.outcome.in_(("failed", "skipped"))
     )
-    return {key: message for key, message in db.session.execute(query)}
+    apart = dict.fromkeys(backup_set.metadata_.get("apart", ()), "it was captured apart.")
+    return apart | {key: message for key, message in db.session.execute(query)}
 
 
 def _fix_target(claim: Claim, task: _Task, identity: str) -> None:
