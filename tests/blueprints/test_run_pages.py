@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
+from webapp import clock
+from webapp.blueprints.runs.picture import Picture
+from webapp.domain.runs import RunState, RunType
 from webapp.extensions import db
 from webapp.models import Run
 
@@ -138,3 +142,41 @@ def test_the_list_comes_whole_or_as_a_fragment(cast, things, headers, whole):
 
     assert ("<html" in response.text) is whole
     assert "HX-Request" in response.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sentence"),
+    [(2, "Waits for a worker."), (40, "Waits for a worker since 40 s.")],
+)
+def test_a_run_that_nobody_takes_up_says_so(seconds, sentence):
+    now = clock.now()
+    run = Run(
+        run_type=RunType.CAPTURE, action="capture", status=RunState.QUEUED, phase="",
+        queued_at=now - timedelta(seconds=seconds), read_bytes=0,
+    )  # fmt: skip
+
+    assert Picture.of(run, now).sentence.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("facts", "share", "remaining"),
+    [
+        ({"total_bytes": 1000, "read_bytes": 620}, 62, "about 10 s left"),
+        ({"total_items": 10, "processed_items": 4}, 40, "about 30 s left"),
+        ({"total_items": 10, "processed_items": 10}, 99, "about 5 s left"),
+        ({}, None, ""),
+    ],
+    ids=["bytes", "items", "never done before it is", "whole unknown"],
+)
+def test_a_live_run_says_how_far_it_is(facts, share, remaining):
+    now = clock.now()
+    run = Run(
+        run_type=RunType.CAPTURE, action="capture", status=RunState.RUNNING, phase="reading",
+        queued_at=now, started_at=now - timedelta(seconds=20),
+        **{"read_bytes": 0, "processed_items": 0, **facts},
+    )  # fmt: skip
+
+    picture = Picture.of(run, now)
+
+    assert (picture.share, picture.remaining) == (share, remaining)
+    assert [step.state for step in picture.steps] == ["done", "now", "next"]

@@ -37,6 +37,7 @@ _STEPS: dict[RunType, tuple[tuple[str, str], ...]] = {
         ("finishing", "Finish"),
     ),
 }
+_LONG_WAIT_SECONDS = 15.0
 _LEAST_SECONDS = 3.0  # before that, a rate is a guess
 
 
@@ -68,7 +69,7 @@ class Picture:
         return cls(
             title=title(run),
             steps=_steps(run),
-            sentence=_sentence(run),
+            sentence=_sentence(run, at),
             share=_share(run),
             elapsed_seconds=elapsed,
             rate=_rate(run, elapsed),
@@ -109,11 +110,14 @@ def _step_state(run: Run, distance: int) -> Literal["done", "now", "next", "stop
     return "done" if distance < 0 else "now" if distance == 0 else "next"
 
 
-def _sentence(run: Run) -> str:
+def _sentence(run: Run, at: datetime) -> str:
     if run.status is RunState.QUEUED:
-        return "Waits for a worker."
+        waited = (at - run.queued_at).total_seconds()
+        if waited < _LONG_WAIT_SECONDS:
+            return "Waits for a worker."
+        return f"Waits for a worker since {length(waited)}. Nothing is lost; is a worker running?"
     if run.status.is_final:
-        return _ending(run)
+        return _ending(run, at)
     parts = [run.phase.capitalize() or "Working"]
     if run.processed_items:
         parts.append(_of(number(run.processed_items), number(run.total_items), run.total_items))
@@ -126,12 +130,12 @@ def _of(now: str, whole: str, known: int | None) -> str:
     return f"{now} of {whole}" if known else now
 
 
-def _ending(run: Run) -> str:
-    took = f" in {length(_elapsed(run, clock.now()))}" if run.started_at else ""
+def _ending(run: Run, at: datetime) -> str:
+    took = f" in {length(_elapsed(run, at))}" if run.started_at else ""
     return {
         RunState.SUCCEEDED: f"Done{took}.",
         RunState.PARTIAL: f"Partly done{took}.",
-        RunState.FAILED: f"Failed after {length(_elapsed(run, clock.now()))}."
+        RunState.FAILED: f"Failed after {length(_elapsed(run, at))}."
         if run.started_at
         else "Failed before it began.",
         RunState.CANCELED: "Canceled.",
