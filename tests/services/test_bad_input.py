@@ -248,3 +248,29 @@ def test_a_missing_master_key_refuses_the_start(settings):
     with pytest.raises(ConfigError, match="fingerprint"):
         create_app(settings)
     assert not settings.master_key_file.exists()
+
+
+def test_a_vault_whose_making_was_cut_short_is_completed(capture, enter, monkeypatch):
+    """A kill between two files of a new vault must not leave it unsound for good."""
+    from webapp.vault import LocalStorage
+
+    original, names = LocalStorage.put, []
+
+    def dies_at_the_third(self, name, data):
+        names.append(name)
+        if len(names) == 3:
+            raise OSError("killed")
+        original(self, name, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStorage, "put", dies_at_the_third)
+        first = capture()
+    tenant_id = first.tenant_id
+    db.session.rollback()
+
+    run = capture()
+
+    assert (first.status, run.status) == (RunState.FAILED, RunState.SUCCEEDED)
+    db.session.rollback()
+    with vaults.opened(tenant_id) as vault:
+        assert vault.verify(read_data=1.0).errors == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from webapp.errors import Refused
 from webapp.extensions import db
 from webapp.models import VaultRecord
 from webapp.services import installation
-from webapp.vault import ConsoleKey, LocalStorage, Snapshot, Vault
+from webapp.vault import ConsoleKey, LocalStorage, Snapshot, Vault, twins
 from webapp.vault.errors import NotAVault, VaultError, VaultExists
 
 # Codes of the vault whose sentence differs from the error's own text, which may hold a path.
@@ -90,11 +91,20 @@ def _open(tenant_id: UUID, *, create: bool) -> Vault:
         installation.ring().fingerprint, installation.ring().derive(f"vault {tenant_id}")
     )
     if create:
-        # It exists if another run was quicker, or a worker died before it wrote the record.
-        with suppress(VaultExists):
-            Vault.create(storage, wrap=wrap).close()
+        _make(storage, tenant_id, wrap)
     cache = installation.settings().home / "cache" / str(tenant_id)
     return Vault.open(storage, wrap=wrap, cache_dir=cache)
+
+
+def _make(storage: LocalStorage, tenant_id: UUID, wrap: ConsoleKey) -> None:
+    """Make the vault, or complete what another worker began and died over. One at a time."""
+    place = installation.settings().vaults
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (place / f".{tenant_id}.making").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a killed process lets go of it
+        with suppress(VaultExists):
+            Vault.create(storage, wrap=wrap).close()
+        twins.complete(storage)
 
 
 def _remember(tenant_id: UUID, vault_id: str) -> None:
