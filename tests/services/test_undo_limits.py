@@ -168,3 +168,18 @@ def test_a_place_under_restore_is_held_by_every_name_it_has(enter, damage, make_
     assert not holds.is_free({"path": str(link / "img")})
     assert holds.is_free({"path": str(www.with_name("other"))})
     assert timedelta(0) < again(run).lease_until - clock.now()
+
+
+@pytest.mark.parametrize("items", [(), ("tree:img",)], ids=["whole", "folder"])
+def test_a_safety_set_that_lacks_the_folders_above_can_be_restored_itself(
+    enter, make_plan, carry_out, items, www
+):
+    before = pictured(www)
+    (www / "img" / "a.png").write_bytes(b"broken")  # changes no folder
+    damaged = pictured(www)
+    run = carry_out(make_plan())
+    assert pictured(www) == before
+
+    carry_out(make_plan(restores.safety_set_of(enter("olga"), run.id), items=items))
+
+    assert pictured(www) == damaged

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -170,9 +171,10 @@ def desired(
     given: set[bytes] = set()
     for key in scope:
         path = path_of(key)
-        if vault.find(snapshot, path) is None:
+        # A safety set holds a file without the folders above it: what is below counts, too.
+        if next(vault.entries(snapshot, under=path), None) is None:
             raise Refused("not_in_set", f"This restore point does not hold {key}.")
-        for entry in (*_above(vault, snapshot, path), *vault.entries(snapshot, under=path)):
+        for entry in chain(_above(vault, snapshot, path), vault.entries(snapshot, under=path)):
             if entry.path not in given:
                 yield Desired(key=key_of(entry.path), entry=entry)
             if len(scope) > 1:
