@@ -229,6 +229,16 @@ def test_a_run_that_may_no_longer_write_stops_in_the_middle_of_a_database(
     assert connector.state("db:shop") == before
 
 
+def test_without_a_permit_a_database_keeps_its_mode(connector, shop):
+    snapshot, mode = capture(connector), mode_of(shop)
+    change(shop, *DAMAGE["page size"], f"PRAGMA journal_mode = {mode}")
+
+    with pytest.raises(PermitRefused):  # after a yes on opening and one before the row
+        restore(connector, snapshot, authority=Authority(2))
+
+    assert mode_of(shop) == mode
+
+
 def test_a_row_may_be_applied_twice(connector, shop):
     snapshot = capture(connector)
     change(shop, "DELETE FROM orders WHERE id > 3")

@@ -115,6 +115,7 @@ class DatabaseWriter:
             if _fits(then, live):
                 opened.overwrite(then.path, confirm=self._pen.confirm)
                 return
+            self._pen.confirm()  # to be held, it may have to leave its log mode
             with opened.held():
                 self._replace(then, desired, live=live)
 
