@@ -209,3 +209,16 @@ def test_pages_of_others_are_not_kept_in_the_browser(signed_in, server):
     kept = page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
     assert "<" not in kept
     assert not Path(server.home, "serve.log").read_text().count("Traceback")
+
+
+def test_an_image_is_shown_from_inside_its_sandbox(signed_in, server):
+    made = server.command("capture", "demo", "shop", "--wait")
+    place = f"{server.url}/t/demo/sets/{made['backup_set_id']}"
+    signed_in.goto(f"{place}/browse?item=tree:images")
+    signed_in.locator("#sets-folder-table a", has_text=".png").first.click()
+
+    image = signed_in.locator(".lg-image img")
+    expect(image).to_be_visible()
+    signed_in.wait_for_load_state("networkidle")
+
+    assert image.evaluate("picture => picture.complete && picture.naturalWidth > 0")
