@@ -265,6 +265,19 @@ def test_a_log_that_is_a_link_is_not_followed(connector, shop, tmp_path):
     assert victim.read_text() == "precious"
 
 
+def test_a_database_with_a_name_elsewhere_is_not_written_through_it(connector, shop, tmp_path):
+    snapshot = capture(connector)
+    change(shop, "DELETE FROM orders WHERE id > 3")
+    elsewhere = tmp_path / "elsewhere.db"
+    os.link(shop, elsewhere)
+    before = elsewhere.read_bytes()
+
+    _, problems = restore(connector, snapshot)
+
+    assert problems == {"db:shop": "escapes_target"}
+    assert elsewhere.read_bytes() == before
+
+
 def test_a_killed_restore_leaves_the_old_rows_or_the_new(connector, shop, monkeypatch):
     snapshot = capture(connector)
     change(shop, "UPDATE orders SET what = 'damaged'")

@@ -103,6 +103,9 @@ class DatabaseWriter:
         folder, name = self._places.of(self._name)
         self._refuse_strange_sides(folder)
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if status.st_nlink > 1:  # written in place, it would change under its other name, too
+            message = "The database has a second name, which may lie outside the target."
+            raise ConnectorError("escapes_target", message)
         identity = (status.st_dev, status.st_ino)
         opened = LiveDatabase(
             self._database.place().real,
