@@ -14,7 +14,7 @@ NEW = {
     "timezone": "America/New_York",
     "recovery_point": "4",
     "recovery_point_unit": "hours",
-    "needs_two_people": ["live_restore", "export_keys"],
+    "needs_two_people": ["live_restore"],
 }
 
 
@@ -25,7 +25,7 @@ def test_an_admin_adds_a_tenant(app, cast):
     with app.app_context():
         made = tenant_called("initech")
         assert made.recovery_point_minutes == 240
-        assert made.needs_two_people == ["live_restore", "export_keys"]
+        assert made.needs_two_people == ["live_restore"]
 
 
 @pytest.mark.parametrize(

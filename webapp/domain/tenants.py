@@ -11,21 +11,13 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
 class TwoPeople(StrEnum):
-    """Acts that one person may not do alone, where a tenant chooses so."""
+    """Acts that one person may not do alone, where a tenant chooses so. Only what is enforced."""
 
     LIVE_RESTORE = "live_restore"
-    LOWER_RETENTION = "lower_retention"
-    DELETE_SOURCE = "delete_source"
-    EXPORT_KEYS = "export_keys"
 
     @property
     def label(self) -> str:
-        return {
-            "live_restore": "Restore into a live system",
-            "lower_retention": "Keep backups for a shorter time",
-            "delete_source": "Delete a source",
-            "export_keys": "Export keys",
-        }[self.value]
+        return {"live_restore": "Restore into a live system"}[self.value]
 
 
 def is_slug(text: str) -> bool:
