@@ -183,3 +183,38 @@ def test_a_safety_set_that_lacks_the_folders_above_can_be_restored_itself(
     carry_out(make_plan(restores.safety_set_of(enter("olga"), run.id), items=items))
 
     assert pictured(www) == damaged
+
+
+def test_a_restore_that_has_no_place_for_the_database_is_not_whole(
+    enter, make_plan, carry_out, work_off, www
+):
+    with closing(sqlite3.connect(www / "shop.db")) as database:
+        database.execute("CREATE TABLE orders (id)")
+    config = {"path": str(www), "db": f"sqlite:///{www}/shop.db"}
+    shop = sources.add(enter(), kind="site", name="shop", config=config)
+    run, _ = captures.start(enter("olga"), shop.id)
+    work_off()
+    made = sets.of_run(enter("olga"), again(run)).id
+    other = www.with_name("other")
+    bare = sources.add(enter(), kind="site", name="bare", config={"path": str(other)})
+
+    run = carry_out(make_plan(made, to_source_id=bare.id))
+
+    assert (run.status, run.failed, run.skipped) == (RunState.PARTIAL, 1, 0)
+    item = db.session.query(RunItem).filter_by(run_id=run.id, item_key="db:shop").one()
+    assert (item.outcome, item.message) == ("failed", "This target has no place for it.")
+
+
+def test_a_removal_that_is_blocked_leaves_a_restore_whole(
+    enter, damage, make_plan, carry_out, captured, www
+):
+    damage()
+    db.session.query(RunItem).filter_by(run_id=captured.run_id).update(
+        {"item_key": "tree:extra.txt", "outcome": "skipped", "message": "It was locked."}
+    )
+    db.session.commit()
+
+    run = carry_out(make_plan(delete=True))
+
+    assert (run.status, run.failed, run.skipped) == (RunState.SUCCEEDED, 0, 1)
+    assert (www / "extra.txt").exists()

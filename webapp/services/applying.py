@@ -70,7 +70,7 @@ class _Restore:
     def __init__(self, claim: Claim, task: Task, connector: Connector, vault: Vault) -> None:
         self._claim, self._task, self._connector = claim, task, connector
         self.plan_id = task.plan_id
-        self._stored = vault.content()
+        self._vault, self._stored = vault, vault.content()
         self._entries = StoredEntries(vault, vault.snapshot(task.snapshot_id))
         self._actor = _actor_of(claim)
         self._outcomes: list[Outcome] = []
@@ -85,8 +85,13 @@ class _Restore:
         mend = self._folders_to_mend()
         db.session.rollback()
         blocked = [row for row in rows if row.planned.action is Action.BLOCKED]
+        held = self._held(blocked)
+        lacking = [row for row in blocked if row.position in held]
+        kept = [row for row in blocked if row.position not in held]
         with claims.writing(self._claim) as run:
-            restore_items.leave(run, blocked, code="blocked", message="It cannot be restored.")
+            message = "It cannot be restored."
+            restore_items.leave(run, lacking, code="blocked", message=message, outcome="failed")
+            restore_items.leave(run, kept, code="blocked", message="It cannot be removed.")
         rows = [row for row in rows if row.planned.action is not Action.BLOCKED]
         permit = Permit(
             run_id=self._claim.run_id,
@@ -100,6 +105,17 @@ class _Restore:
         except PermitRefused:
             self._claim.check()  # canceled or taken over is the better word, if it is so
             raise
+
+    def _held(self, blocked: Sequence[Row]) -> set[int]:
+        """Positions of the blocked rows whose items the restore point holds: they should be there
+        afterwards. Of a removal that is blocked the backup lacks nothing."""
+        entries = StoredEntries(self._vault, self._vault.snapshot(self._task.snapshot_id))
+        held = set()
+        for row in blocked:
+            with suppress(ValueError):  # a path that leads out is no item of a restore point
+                if entries.find(path_of(row.planned.key)) is not None:
+                    held.add(row.position)
+        return held
 
     def _folders_to_mend(self) -> list[Planned]:
         if not self._task.has_begun:

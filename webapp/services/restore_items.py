@@ -161,14 +161,16 @@ def count(run: Run, counts: Counter[str]) -> None:
     run.skipped += counts["skipped"]
 
 
-def leave(run: Run, rows: Sequence[Row], *, code: str, message: str) -> None:
-    """Note rows that are not written at all, as skipped. The caller commits."""
+def leave(
+    run: Run, rows: Sequence[Row], *, code: str, message: str, outcome: str = "skipped"
+) -> None:
+    """Note rows that are not written at all. The caller commits."""
     if not rows:
         return
     now = clock.now()
     items = [
         {
-            **_item(run, row.position, row.planned), "outcome": "skipped",
+            **_item(run, row.position, row.planned), "outcome": outcome,
             "reason_code": row.planned.reason_code or code,
             "message": (row.planned.reason if row.planned.reason_code else message),
             "finished_at": now, "intent_at": None,
@@ -176,7 +178,7 @@ def leave(run: Run, rows: Sequence[Row], *, code: str, message: str) -> None:
         for row in rows
     ]  # fmt: skip
     db.session.execute(insert(RunItem), items)
-    count(run, Counter({"skipped": len(items)}))
+    count(run, Counter({outcome: len(items)}))
 
 
 def close_open(run: Run) -> None:
