@@ -218,3 +218,18 @@ def test_a_removal_that_is_blocked_leaves_a_restore_whole(
 
     assert (run.status, run.failed, run.skipped) == (RunState.SUCCEEDED, 0, 1)
     assert (www / "extra.txt").exists()
+
+
+def test_the_sets_of_a_removed_source_are_restored_into_a_folder(
+    enter, captured, website, make_plan, carry_out, undo_plan, www
+):
+    before = pictured(www)
+    sources.remove(enter(), website.id, "moved away")
+    place = www.with_name("place")
+
+    run = carry_out(make_plan(to_path=str(place)))
+
+    assert run.status is RunState.SUCCEEDED
+    assert pictured(place) == before
+    assert carry_out(undo_plan(run)).status is RunState.SUCCEEDED
+    assert not place.exists()

@@ -112,9 +112,12 @@ class _Restore:
         entries = StoredEntries(self._vault, self._vault.snapshot(self._task.snapshot_id))
         held = set()
         for row in blocked:
-            with suppress(ValueError):  # a path that leads out is no item of a restore point
-                if entries.find(path_of(row.planned.key)) is not None:
-                    held.add(row.position)
+            try:
+                is_held = entries.find(path_of(row.planned.key)) is not None
+            except ValueError:  # the restore point holds a path that leads out
+                is_held = True
+            if is_held:
+                held.add(row.position)
         return held
 
     def _folders_to_mend(self) -> list[Planned]:

@@ -58,8 +58,8 @@ def preview(access: Access, set_id: UUID, **options: Unpack[Options]) -> tuple[R
     delete = bool(options.get("delete", False))
     if delete:
         _require_whole(backup_set)
-    source = _target_source(access, backup_set, options.get("to_source_id"))
     folder = _cleaned_folder(access, options.get("to_path"))
+    source = _target_source(access, backup_set, options.get("to_source_id"), folder=folder)
     plan = RestorePlan(
         id=new_id(),
         tenant_id=access.tenant.id,
@@ -255,8 +255,10 @@ def _require_whole(backup_set: BackupSet) -> None:
         )
 
 
-def _target_source(access: Access, backup_set: BackupSet, source_id: UUID | None) -> Source:
-    """The source itself, which may have been removed since, or another of the same kind."""
+def _target_source(
+    access: Access, backup_set: BackupSet, source_id: UUID | None, *, folder: str | None
+) -> Source:
+    """The source itself, or another of the same kind. Into a folder, a removed one will do."""
     origin = db.session.scalar(
         select(Source).where(
             Source.tenant_id == access.tenant.id, Source.id == backup_set.source_id
@@ -265,7 +267,7 @@ def _target_source(access: Access, backup_set: BackupSet, source_id: UUID | None
     if origin is None:
         raise Forbidden
     if source_id is None or source_id == origin.id:
-        if origin.removed_at is not None:
+        if origin.removed_at is not None and folder is None:
             raise NotFound("The source was removed; choose another one, or a folder.")
         return origin
     other: Source = gate.find(access, Source, source_id)

@@ -59,7 +59,7 @@ def preflight(claim: Claim) -> Task:
         digest=plan.approved_digest,
         snapshot_id=gate.find(access, BackupSet, plan.backup_set_id).snapshot_ids[0],
         target=target,
-        source_name=gate.find(access, Source, plan.target_source_id).name,
+        source_name=gate.find_even_deleted(access, Source, plan.target_source_id).name,
         target_fingerprint=plan.target_fingerprint,
         has_begun=has_begun is not None,
         total=sum(plan.counts.values()) - unchanged,

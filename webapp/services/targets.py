@@ -34,9 +34,10 @@ class Target:
 
 def of_plan(access: Access, plan: RestorePlan) -> Target:
     """Raises:
-    NotFound: the source was removed.
+    NotFound: the source was removed, and no folder was chosen in its stead.
     """
-    return of(gate.find(access, Source, plan.target_source_id), plan.target_path)
+    find = gate.find_even_deleted if plan.target_path else gate.find
+    return of(find(access, Source, plan.target_source_id), plan.target_path)
 
 
 def of(source: Source, folder: str | None) -> Target:
