@@ -274,3 +274,38 @@ def test_a_vault_whose_making_was_cut_short_is_completed(capture, enter, monkeyp
     db.session.rollback()
     with vaults.opened(tenant_id) as vault:
         assert vault.verify(read_data=1.0).errors == []
+
+
+def test_an_item_that_is_not_utf8_is_named_by_its_bytes(enter, website, work_off):
+    run, _ = captures.start(enter("olga"), website.id)
+    work_off()
+    made = sets.of_run(enter("olga"), again(run)).id
+
+    run, _ = plans.preview(enter("olga"), made, items=["tree:\udcff"])
+    work_off()
+
+    assert again(run).failure_reason == r"This restore point does not hold tree:\xff."
+
+
+def test_a_typed_path_that_is_not_utf8_is_refused(enter, website, work_off, www):
+    run, _ = captures.start(enter("olga"), website.id)
+    work_off()
+    made = sets.of_run(enter("olga"), again(run)).id
+    path = f"{www}/\udcff"
+
+    with pytest.raises(Invalid, match="UTF-8"):
+        sources.add(enter(), kind="files", name="odd", config={"path": path})
+    with pytest.raises(Invalid, match="UTF-8"):
+        plans.preview(enter("olga"), made, to_path=path)
+
+
+def test_a_database_that_fails_is_named_as_it_would_be_if_it_did_not(enter, www, work_off):
+    (www / "a\nb.db").write_bytes(b"garbage" * 1000)
+    config = {"path": str(www), "db": f"sqlite:///{www}/a\nb.db"}
+    shop = sources.add(enter(), kind="site", name="shop", config=config)
+
+    run, _ = captures.start(enter("olga"), shop.id)
+    work_off()
+
+    keys = [item.item_key for item in runs.items(enter("olga"), again(run))]
+    assert r"db:a\x0ab" in keys

@@ -27,6 +27,8 @@ def cleaned_path(text: str, name: str, problems: dict[str, str]) -> str:
         problems[name] = "The path must begin with a slash."
     elif "\x00" in text:
         problems[name] = "A path cannot hold a zero byte."
+    elif any("\ud800" <= letter <= "\udfff" for letter in text):
+        problems[name] = "The path is not UTF-8. Name a folder above it, or one that leads to it."
     else:
         return re.sub("^//", "/", os.path.normpath(text))
     return ""

@@ -34,7 +34,7 @@ from webapp.connectors.sqlite import (
 from webapp.connectors.sqlite_still import ALL_SIDES
 from webapp.connectors.tree import Tree
 from webapp.errors import ConnectorError, Invalid
-from webapp.items import Entry, EntrySource, Json, Report, StoredContent
+from webapp.items import Entry, EntrySource, Json, Report, StoredContent, key_of
 
 _PARTS = {"full": ("config", "db", "tree"), "db": ("db",), "files": ("config", "tree")}
 
@@ -174,9 +174,9 @@ class SiteConnector:
     def _keys(self) -> dict[str, str]:
         keys = {"tree": "tree:"}
         if self.config is not None:
-            keys["config"] = f"config:{os.fsdecode(self.config.only)}"
+            keys["config"] = key_of(b"config/" + self.config.only)
         if self.database is not None:
-            keys["db"] = f"db:{os.fsdecode(self.database.name)}"
+            keys["db"] = key_of(b"db/" + self.database.name)
         return keys
 
     def _note_what_is_elsewhere(self, report: Report) -> None:

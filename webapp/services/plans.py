@@ -19,7 +19,7 @@ from webapp.domain.restore_points import BackupType, SetStatus
 from webapp.domain.runs import RunType
 from webapp.errors import Forbidden, Invalid, NotFound, Refused
 from webapp.extensions import db, write_transaction
-from webapp.items import path_of, sort_key
+from webapp.items import key_of, path_of, sort_key
 from webapp.models import BackupSet, PlanItem, RestorePlan, RestoreRun, Run, Source
 from webapp.models.columns import new_id
 from webapp.services import access as gate
@@ -230,13 +230,13 @@ def _rows_of(access: Access, plan: RestorePlan) -> Select[PlanItem]:
 def _cleaned_scope(items: Iterable[str]) -> list[str]:
     """Sorted, without what another key covers."""
     try:
-        chosen = {path_of(key): key for key in items}
+        chosen = {path_of(key) for key in items}
     except ValueError as error:
         raise Invalid({"items": f"{error}; write it as tree:<path>, db:<name> …"}) from None
     kept: list[tuple[bytes, str]] = []
-    for path, key in sorted(chosen.items(), key=lambda pair: sort_key(pair[0])):
+    for path in sorted(chosen, key=sort_key):
         if not kept or not path.startswith(kept[-1][0] + b"/"):
-            kept.append((path, key))
+            kept.append((path, key_of(path)))
     return [key for _, key in kept]
 
 
@@ -281,6 +281,8 @@ def _cleaned_folder(access: Access, folder: str | None) -> str | None:
         return None
     if not folder.startswith("/") or "\x00" in folder:
         raise Invalid({"to_path": "The folder's full path is needed, from the slash on."})
+    if any("\ud800" <= letter <= "\udfff" for letter in folder):
+        raise Invalid({"to_path": "The folder's name is not UTF-8; choose another."})
     folder = os.path.normpath(folder)
     problem = sources.why_not(access.tenant, folder)
     if problem:
