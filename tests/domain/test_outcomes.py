@@ -20,6 +20,14 @@ CASES = {
     "canceled": (Counted(done=2, canceled=True), RunState.CANCELED),
     "a few files fewer": (Counted(done=95, before=100), RunState.SUCCEEDED),
     "many files fewer": (Counted(done=70, before=100), RunState.PARTIAL),
+    "many files fewer, explained": (
+        Counted(done=70, before=100, explanation="The old shop is closed."),
+        RunState.SUCCEEDED,
+    ),
+    "many files fewer, explained, one failed": (
+        Counted(done=69, failed=1, before=100, explanation="The old shop is closed."),
+        RunState.PARTIAL,
+    ),
     "half of a handful": (Counted(done=2, before=4), RunState.SUCCEEDED),
     "all files gone": (Counted(done=0, before=4, skipped=1), RunState.FAILED),
     "more files": (Counted(done=300, before=100), RunState.SUCCEEDED),

@@ -150,7 +150,24 @@ def test_many_files_fewer_than_last_time_is_partial(enter, website, work_off, ww
 
     run = again(run)
     assert run.status is RunState.PARTIAL
-    assert "fewer items" in run.deciding_rule
+    assert run.has_shrunk
+
+
+def test_a_reason_explains_why_there_is_less_and_it_stays_explained(enter, website, work_off, www):
+    for number in range(50):
+        (www / f"more{number}").write_text("x")
+    access = enter("olga")
+    captures.start(access, website.id)
+    work_off()
+    for number in range(50):
+        (www / f"more{number}").unlink()
+
+    explained, _ = captures.start(access, website.id, reason="The old shop is closed.")
+    work_off()
+    next_one, _ = captures.start(access, website.id)
+    work_off()
+
+    assert (again(explained).status, again(next_one).status) == (RunState.SUCCEEDED,) * 2
 
 
 def test_a_removed_source_is_not_captured(enter, website, work_off):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +91,9 @@ def export(tenant: str, set_name: str, *, output: Path, actor: Actor, console: C
 
 def _write(output: Path, parts: Any) -> int:
     """Whole or not at all: a partial file beside it, which takes the name at the end."""
-    partial = output.with_name(f".{output.name}.part")
+    partial = output.with_name(f".{output.name}.{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(
-            os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-        ) as file:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             for part in parts:
                 file.write(part)
             file.flush()

@@ -11,6 +11,10 @@ from webapp.domain.runs import RunState
 # unless its settings changed, too.
 SHRINK_SHARE = 0.2
 SHRINK_FILES = 10
+FEWER = (
+    "It holds far fewer items than the last good run, and nothing explains it. If there is meant "
+    "to be less now, capture again and give the reason."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,7 @@ class Counted:
         skipped: items left out for a reason that is no fault. Skipped is not done.
         before: for a capture, what the last good run of the same settings had; else None.
         items, items_before: for a capture, restorable items (tree, databases, files of config).
+        explanation: why there may be less than before, as the person said who started it.
         error_code: what stopped the run before its end, if anything did.
         canceled: a person stopped it.
     """
@@ -33,6 +38,7 @@ class Counted:
     before: int | None = None
     items: int = 0
     items_before: int | None = None
+    explanation: str = ""
     error_code: str = ""
     canceled: bool = False
 
@@ -81,10 +87,11 @@ RULES: tuple[_Rule, ...] = (
     ),
     (lambda c: c.failed > 0, RunState.PARTIAL, "Something failed beside something done."),
     (
-        lambda c: c.has_shrunk,
-        RunState.PARTIAL,
-        "It holds far fewer items than the last good run, and nothing explains it.",
+        lambda c: c.has_shrunk and bool(c.explanation),
+        RunState.SUCCEEDED,
+        "It holds far fewer items than the last good run, and the reason given explains it.",
     ),
+    (lambda c: c.has_shrunk, RunState.PARTIAL, FEWER),
     (
         lambda c: c.expected == 0,
         RunState.SUCCEEDED,

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from webapp.domain.outcomes import FEWER
 from webapp.domain.runs import ACTIVE, RunState, RunType, require_step
 from webapp.extensions import Model
 from webapp.models.columns import TenantOwned, UtcTime, tenant_args, words
@@ -93,6 +94,11 @@ class Run(TenantOwned, Model):
 
     source: Mapped[Source | None] = relationship(overlaps="tenant_id", viewonly=True)
     user: Mapped[User | None] = relationship()
+
+    @property
+    def has_shrunk(self) -> bool:
+        """It is partial for holding far less than the last good one, and for nothing else."""
+        return self.deciding_rule == FEWER
 
     def move_to(self, state: RunState, *, at: datetime) -> None:
         """Take one step of the run's life; ``Conflict`` if it is not allowed."""

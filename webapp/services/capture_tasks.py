@@ -32,6 +32,7 @@ class Task:
     metadata: dict[str, Any]
     files_before: int | None
     items_before: int | None
+    explanation: str
 
     @property
     def set_metadata(self) -> dict[str, Any]:
@@ -68,6 +69,7 @@ def preflight(claim: Claim) -> Task:
         metadata=dict(run.metadata_.get("metadata", {})),
         files_before=sum(item.file_count for item in before) if before is not None else None,
         items_before=len(before) if before is not None else None,
+        explanation=str(run.metadata_.get("explanation", "")),
     )
     db.session.rollback()
     return task

@@ -52,7 +52,8 @@ def start(
 ) -> tuple[Run, bool]:
     """Queue a capture of one source, commit, then ring the doorbell.
 
-    Identical starts (source and type) while one is queued or running share that run.
+    Identical starts (source and type) while one is queued or running share that run. A reason
+    also explains why there may be less in it than before.
 
     Returns:
         The run, and whether it is new.
@@ -73,7 +74,11 @@ def start(
         key=f"capture:{source.id}:{backup_type}",
         source_id=source.id,
         reason=reason.strip(),
-        metadata={"backup_type": backup_type, "metadata": dict(metadata or {})},
+        metadata={
+            "backup_type": backup_type,
+            "metadata": dict(metadata or {}),
+            "explanation": reason.strip(),
+        },
     )
 
 
@@ -213,6 +218,7 @@ def _counted(task: Task, taken: _Taken, report: CaptureReport) -> Counted:
         before=task.files_before,
         items=len(taken.contents),
         items_before=task.items_before,
+        explanation=task.explanation,
     )
 
 

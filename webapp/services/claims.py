@@ -17,7 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import or_, update
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import clock
 from webapp.domain.runs import RunState, RunType
@@ -163,7 +163,7 @@ class Heartbeat:
         try:
             alive = renew(self._engine, self._claim, self._lease_seconds)
             self._renewed = time.monotonic()
-        except OperationalError:  # the database is busy; the lease may last until the next beat
+        except SQLAlchemyError:  # the database is busy; the lease may last until the next beat
             alive = time.monotonic() - self._renewed < self._lease_seconds
         if not alive:
             self._claim.lost.set()

@@ -52,7 +52,9 @@ def _verified(backup_set: BackupSet) -> Check:
     if backup_set.verified_at is None:
         return _check("verified", "warning", "This restore point has not been verified yet.")
     when = moment(backup_set.verified_at)
-    return _check("verified", "ok", f"The restore point was verified {when} UTC.")
+    return _check(
+        "verified", "ok", f"Every part of the restore point was found in the vault {when} UTC."
+    )
 
 
 def _room(name: str, folder: Path, need: int, words: str) -> Check:
