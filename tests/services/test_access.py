@@ -107,7 +107,7 @@ def test_the_database_refuses_a_run_of_one_tenant_on_a_source_of_another(people,
         (Role.OPERATOR, {Permission.APPROVE}, {Permission.MANAGE, Permission.VIEW_AUDIT}),
         (Role.MANAGER, {Permission.MANAGE}, {Permission.ADMINISTER}),
     ],
-    ids=str,
+    ids=["viewer", "auditor", "previewer", "operator", "manager"],
 )
 def test_a_role_may_what_its_line_says_and_no_more(role, may, may_not):
     assert may <= ROLES[role]
