@@ -105,12 +105,12 @@ def test_seen_by_its_system_calls(pair, what):
     assert any(OPENING.match(line) for line in below)
     if what == "preview":
         assert json.loads(done.stdout) == EXPECTED
-        assert [line for line in below if _changes(line)] == []
+        assert [line for line in below if is_a_write(line)] == []
     else:  # the same eyes do see a writer
-        assert len([line for line in below if _changes(line)]) > 10
+        assert len([line for line in below if is_a_write(line)]) > 10
 
 
-def _changes(line):
+def is_a_write(line):
     if OPENING.match(line):
         return bool(FOR_WRITING.search(line))
     if line.split("(")[0].endswith(("sendfile", "copy_file_range")):

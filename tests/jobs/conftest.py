@@ -15,13 +15,13 @@ __all__ = ["enter", "website", "work_off", "www"]
 
 
 @pytest.fixture
-def start_worker(settings: Settings, app: object) -> Iterator[Callable[[], WorkerProcess]]:
+def start_worker(settings: Settings, app: object) -> Iterator[Callable[..., WorkerProcess]]:
     """Start workers on this test's data folder; the doorbell rings in the real queue."""
     doorbell.ring = app.extensions["queue"].ring  # type: ignore[attr-defined]
     started: list[WorkerProcess] = []
 
-    def start() -> WorkerProcess:
-        started.append(WorkerProcess(settings.home))
+    def start(*before: str) -> WorkerProcess:
+        started.append(WorkerProcess(settings.home, before))
         return started[-1]
 
     yield start

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from webapp.settings import Settings
@@ -17,18 +17,23 @@ LEASE_SECONDS = 3
 
 
 class WorkerProcess:
-    """``lastgood worker`` on a data folder."""
+    """``lastgood worker`` on a data folder.
 
-    def __init__(self, home: Path) -> None:
+    Args:
+        before: words of a command that runs the worker, such as strace's.
+    """
+
+    def __init__(self, home: Path, before: Sequence[str] = ()) -> None:
         environment = {name: v for name, v in os.environ.items() if "LASTGOOD" not in name}
         environment["LASTGOOD_HOME"] = str(home)
         self.log = (home / "worker.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.jobs.worker_process"],
+            [*before, sys.executable, "-m", "tests.jobs.worker_process"],
             env=environment,
             cwd=Path(__file__).parent.parent.parent,
             stdout=self.log,
             stderr=self.log,
+            start_new_session=True,
         )
 
     def kill(self) -> None:
