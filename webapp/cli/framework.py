@@ -7,6 +7,7 @@ import os
 import pwd
 import socket
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -36,7 +37,7 @@ class Console:
     def data(self, document: Any, lines: Callable[[], list[str]]) -> None:
         """Print one JSON document with ``--json``, else the lines for a person."""
         if self._as_json:
-            click.echo(json.dumps(document, default=str, ensure_ascii=False))
+            click.echo(json.dumps(document, default=_as_text, ensure_ascii=False))
             return
         for line in lines():
             click.echo(line)
@@ -48,6 +49,11 @@ class Console:
     @staticmethod
     def complain(error: Exception) -> None:
         click.echo(f"lastgood: {error}", err=True)
+
+
+def _as_text(value: object) -> str:
+    """Moments in JSON are ISO 8601, ids are text."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def in_app(function: Callable[..., Any]) -> Callable[..., Any]:

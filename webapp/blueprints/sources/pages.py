@@ -12,6 +12,7 @@ from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.gate import requires
 from webapp.blueprints.web.rendering import render
 from webapp.domain.permissions import Permission
+from webapp.domain.restore_points import BackupType
 from webapp.domain.runs import RunType
 from webapp.services import runs, sets, source_pages, sources
 from webapp.services.access import Access
@@ -43,7 +44,7 @@ def show(access: Access, source_id: UUID) -> str:
         source=source,
         row=source_pages.row(access, source),
         points=points,
-        trend=Trend.of(points),
+        trend=Trend.of([one for one in points if one.backup_type is not BackupType.PRE_RESTORE]),
         checking=source_pages.check_under_way(access, source),
         runs=runs.latest(access, source_id=source.id, limit=8),
         captures=runs.latest(access, source_id=source.id, run_type=RunType.CAPTURE, limit=1),
