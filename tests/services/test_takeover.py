@@ -15,7 +15,7 @@ from webapp.domain.runs import RunState
 from webapp.errors import Refused
 from webapp.extensions import db
 from webapp.models import BackupSet, PlanItem, RestorePlan, Run, RunItem
-from webapp.services import applying, captures, claims, holds, permits, restores, work
+from webapp.services import applying, captures, claims, holds, permits, restores, safety, work
 from webapp.services.claims import LeaseLost
 
 __all__ = ["captured", "damage", "make_plan"]
@@ -159,6 +159,28 @@ def test_nothing_is_written_when_the_safety_capture_fails(
     work_off()
 
     assert (again(run).status, again(run).error_code) == (RunState.FAILED, "safety_failed")
+    assert (www / "page0.html").read_text() == "<p>hacked</p>\n"
+    assert not (www / "page1.html").exists()
+
+
+def test_nothing_is_written_when_one_item_alone_cannot_be_secured(
+    enter, damage, make_plan, monkeypatch, work_off, www
+):
+    damage()
+    plan = make_plan()
+    capture = safety._capture
+
+    def capture_with_a_bad_sector(claim, subject, rows, *, vault, report):
+        result = capture(claim, subject, rows, vault=vault, report=report)
+        report.failed("tree:img/a.png", "read_error", "The disk reported an error.")
+        return result
+
+    monkeypatch.setattr("webapp.services.safety._capture", capture_with_a_bad_sector)
+    run, _ = restores.apply(enter("olga"), plan.id, reviewed=True, reason="x", confirm="acme")
+    work_off()
+
+    assert (again(run).status, again(run).error_code) == (RunState.FAILED, "safety_failed")
+    assert "tree:img/a.png" in again(run).failure_reason
     assert (www / "page0.html").read_text() == "<p>hacked</p>\n"
     assert not (www / "page1.html").exists()
 
