@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 import sys
 from importlib import import_module
 
@@ -12,25 +11,52 @@ import click
 from webapp.cli.framework import EXIT, Console
 from webapp.errors import AppError, ConfigError, Conflict, Forbidden, Refused
 
+NOUNS = {
+    "audit": "audit",
+    "capture": "capture",
+    "demo": "demo",
+    "export": "items",
+    "init": "init",
+    "items": "items",
+    "restore": "restore",
+    "run": "runs",
+    "runs": "runs",
+    "scheduler": "serve",
+    "serve": "serve",
+    "sets": "sets",
+    "site": "source",
+    "source": "source",
+    "status": "status",
+    "tenant": "tenant",
+    "user": "user",
+    "web": "serve",
+    "worker": "serve",
+}
+"""Which module holds a noun. Only the one that is used gets imported: most bring the whole app."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Nouns(click.Group):
+    """Imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in NOUNS:
+            return super().get_command(ctx, cmd_name)
+        module = import_module(f"{__name__}.{NOUNS[cmd_name]}")
+        return next(one for one in module.COMMANDS if one.name == cmd_name)
+
+
+@click.group(
+    cls=_Nouns,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 def lastgood() -> None:
     """Back up, preview, restore, and prove it: for many customers from one place.
 
     Example: lastgood capture acme website --wait
     """
-
-
-def _discover() -> None:
-    for found in pkgutil.iter_modules(__path__):
-        if found.name == "__main__":
-            continue
-        module = import_module(f"{__name__}.{found.name}")
-        for command in getattr(module, "COMMANDS", ()):
-            lastgood.add_command(command)
-
-
-_discover()
 
 
 def main(arguments: list[str] | None = None) -> None:

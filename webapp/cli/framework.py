@@ -9,13 +9,14 @@ import socket
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from webapp import create_app
-from webapp.domain.actors import Actor
-from webapp.services import access
+
+if TYPE_CHECKING:
+    from webapp.domain.actors import Actor
 
 
 class EXIT:
@@ -98,6 +99,9 @@ def actor_for(email: str | None) -> Actor:
     Raises:
         Forbidden: nobody has that address, or they are disabled.
     """
+    from webapp.domain.actors import Actor
+    from webapp.services import access
+
     if email is None:
         name = pwd.getpwuid(os.getuid()).pw_name
         return Actor(label=f"cli:{name}@{socket.gethostname()}", is_msp_admin=True)
