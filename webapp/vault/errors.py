@@ -9,6 +9,7 @@ VaultError
 │   └── StorageFull
 ├── WrongKey              the passphrase or the console's key opens no key slot
 ├── Damaged               stored bytes are not what was written; names the object
+├── BadAddress            no vault can lie where an address says
 ├── NotAVault
 ├── VaultExists
 ├── NewerFormat           written by a later release
@@ -84,6 +85,12 @@ class Damaged(VaultError):
         super().__init__(f"{object_name}: {problem}")
         self.object_name = object_name
         self.problem = problem
+
+
+class BadAddress(VaultError):
+    """No vault can lie where this address says, or it carries a credential."""
+
+    code = "bad_address"
 
 
 class NotAVault(VaultError):
