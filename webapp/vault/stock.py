@@ -5,15 +5,16 @@ fall short, the packs' own trailers. Any doubt, and it is filled anew.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from webapp.vault import catalogues, salvage
 from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.ids import ID_BYTES
-from webapp.vault.index import Index, Location
+from webapp.vault.index import Index, Location, PackRow
 from webapp.vault.index_cache import IndexCache
-from webapp.vault.packs import FOLDER, PackInfo, read_catalogue, read_trailer
+from webapp.vault.packs import FOLDER, PackInfo, Place, read_catalogue, read_trailer
 from webapp.vault.storage.base import Storage
 
 
@@ -81,6 +82,26 @@ class Stock:
             raw = bytes(ids)
             found |= {raw[at : at + ID_BYTES] for at in range(0, len(raw), ID_BYTES)}
         return {one for one in found if not self._is_in_live_pack(one)}
+
+    def packs(self) -> Iterator[PackRow]:
+        """The packs that are there and known, condemned or not, as of the last ``refresh``."""
+        known = self.index.packs
+        return (known[name] for name in sorted(self.present & known.keys()))
+
+    def catalogue(self, pack_name: str) -> tuple[list[Place], memoryview]:
+        """Where a pack's segments lie, and its chunk ids in order: from the index, else the pack.
+
+        Raises:
+            ObjectMissing: there is no such pack.
+            Damaged: it is not known, and neither its trailer nor its segments tell.
+        """
+        info = self._infos.get(pack_name)
+        if info is None:
+            sizes = {i.name: i.size_bytes for i in self._storage.list(FOLDER + pack_name)}
+            if FOLDER + pack_name not in sizes:
+                raise ObjectMissing(FOLDER + pack_name)
+            info = self._look_into(pack_name, sizes[FOLDER + pack_name])
+        return read_catalogue(info.catalogue, where=info.object_name)
 
     def _is_in_live_pack(self, identity: bytes) -> bool:
         place = self.index.locate(identity)
