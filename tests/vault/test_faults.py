@@ -7,47 +7,15 @@ import random
 
 import pytest
 
+from tests.faults import FaultyStorage
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
-from webapp.vault import StorageError, StorageFull, StorageUnavailable, Vault, VaultError
+from webapp.vault import Vault, VaultError
 from webapp.vault.hooks import Hooks
 from webapp.vault.storage.memory import MemoryStorage
 
 PATIENT = Hooks(sleep=lambda seconds: None)
-
-
-class Faulty(MemoryStorage):
-    """Fails one call in *odds*: before it did its work, or after."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self._draw = random.Random(seed)
-        self.odds = 0
-
-    def put(self, name, data):
-        after = self._draw.random() < 0.5
-        if after:
-            super().put(name, data)
-        self._maybe_fail()
-        if not after:
-            super().put(name, data)
-
-    def get(self, name, **options):
-        self._maybe_fail()
-        return super().get(name, **options)
-
-    def list(self, prefix):
-        self._maybe_fail()
-        return super().list(prefix)
-
-    def delete(self, name):
-        self._maybe_fail()
-        super().delete(name)
-
-    def _maybe_fail(self):
-        if self.odds and self._draw.randrange(self.odds) == 0:
-            raise self._draw.choice([StorageFull, StorageUnavailable, StorageError])("by chance")
 
 
 def state(draw: random.Random) -> dict[bytes, bytes]:
@@ -63,7 +31,7 @@ def backup(storage, files):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_storage_that_fails_at_random_loses_nothing(seed):
-    storage, draw = Faulty(seed), random.Random(seed)
+    storage, draw = FaultyStorage(MemoryStorage(), seed=seed), random.Random(seed)
     Vault.create(storage, wrap=KEY)
     states, done, failures = [], {}, 0
     storage.odds = 12

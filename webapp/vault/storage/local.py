@@ -24,7 +24,7 @@ from webapp.vault.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from webapp.vault.storage.base import Buffer, StoredObject, check_name
+from webapp.vault.storage.base import Buffer, Steady, StoredObject, check_name, is_name
 
 _PARTIAL = ".partial"
 _STALE_SECONDS = 86_400
@@ -43,7 +43,7 @@ _NO_LINK_BY_PROC = {errno.ENOENT, errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, er
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
 
-class LocalStorage:
+class LocalStorage(Steady):
     """A ``Storage`` on a local or mounted file system.
 
     Args:
@@ -78,10 +78,9 @@ class LocalStorage:
         with _translated(prefix):
             # Only the folder that the prefix names is walked, not the whole vault.
             top = prefix.rpartition("/")[0]
-            found = sorted(self._walk(self._root / top, top + "/" if top else ""))
+            found = sorted(self._walk(self._root / top, top + "/" if top else "", prefix))
         for name, size_bytes in found:  # as text: "a-b/c" comes before "a/c", and S3 agrees
-            if name.startswith(prefix):
-                yield StoredObject(name, size_bytes)
+            yield StoredObject(name, size_bytes)
 
     def delete(self, name: str) -> None:
         path = self._root / check_name(name)
@@ -162,23 +161,24 @@ class LocalStorage:
                 if time.time() - path.stat().st_mtime > _STALE_SECONDS:
                     path.unlink()
 
-    def _walk(self, folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
+    def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[tuple[str, int]]:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.name.endswith(_PARTIAL):
+                    name = above + entry.name
+                    if not name.startswith(prefix[: len(name)]):
                         continue
                     if entry.is_dir(follow_symlinks=False):
-                        yield from self._walk(Path(entry.path), f"{prefix}{entry.name}/")
-                    else:
-                        yield from _named_size(entry, prefix)
+                        yield from self._walk(Path(entry.path), f"{name}/", prefix)
+                    elif is_name(name) and name.startswith(prefix):
+                        yield from _named_size(entry, name)
         except (FileNotFoundError, NotADirectoryError):
             return
 
 
-def _named_size(entry: os.DirEntry[str], prefix: str) -> Iterator[tuple[str, int]]:
+def _named_size(entry: os.DirEntry[str], name: str) -> Iterator[tuple[str, int]]:
     with suppress(FileNotFoundError):  # removed since the folder was listed
-        yield prefix + entry.name, entry.stat(follow_symlinks=False).st_size
+        yield name, entry.stat(follow_symlinks=False).st_size
 
 
 def _read(file: int, offset: int, length: int | None) -> bytes:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from webapp.vault.errors import ObjectExists, ObjectMissing
-from webapp.vault.storage.base import Buffer, StoredObject, check_name
+from webapp.vault.storage.base import Buffer, Steady, StoredObject, check_name
 
 
-class MemoryStorage:
+class MemoryStorage(Steady):
     """A ``Storage`` that forgets everything when it goes."""
 
     def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
