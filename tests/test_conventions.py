@@ -12,6 +12,7 @@ import pytest
 
 from webapp.assets import icon_names
 from webapp.cli import lastgood
+from webapp.cli.vault import VERBS
 from webapp.settings import VARIABLES
 
 ROOT = Path(__file__).parent.parent
@@ -109,14 +110,15 @@ def commands(group: click.Group, prefix: str = "") -> Iterator[str]:
 def test_the_readme_names_every_command():
     listed = set(re.findall(r"^lastgood ([a-z]+(?: [a-z-]+)?)", README, re.MULTILINE))
 
-    missing = [name for name in commands(lastgood) if name not in listed]
+    # Of ``vault key add`` and the like, ``vault key`` is enough.
+    missing = [name for name in commands(lastgood) if " ".join(name.split()[:2]) not in listed]
 
     assert missing == []
 
 
 def test_the_readme_names_no_command_that_is_not_there():
     groups = [name for name, one in members(lastgood).items() if isinstance(one, click.Group)]
-    real = {*commands(lastgood), *groups}
+    real = {*commands(lastgood), *groups, *(f"vault {verb}" for verb in VERBS)}
     listed = re.findall(r"^lastgood ([a-z]+)(?: ([a-z-]+))?", README, re.MULTILINE)
 
     unknown = [

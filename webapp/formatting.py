@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Flask
-
 from webapp import clock
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 

@@ -29,6 +29,7 @@ NOUNS = {
     "status": "status",
     "tenant": "tenant",
     "user": "user",
+    "vault": "vault",
     "web": "serve",
     "worker": "serve",
 }

@@ -6,7 +6,7 @@ import json
 import os
 import pwd
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,18 @@ class Console:
             return
         for line in lines():
             click.echo(line)
+
+    def each(self, rows: Iterable[Any], line: Callable[[Any], str]) -> None:
+        """Print many rows as they come: with ``--json`` one array, else a line for each."""
+        if not self._as_json:
+            for row in rows:
+                click.echo(line(row))
+            return
+        before = "["
+        for row in rows:
+            click.echo(before + json.dumps(row, default=_as_text, ensure_ascii=False), nl=False)
+            before = ",\n"
+        click.echo("[]" if before == "[" else "]")
 
     @staticmethod
     def say(message: str) -> None:

@@ -1,0 +1,27 @@
+"""``lastgood vault init``."""
+
+from __future__ import annotations
+
+import click
+
+from webapp.cli.framework import Console, prints_data
+from webapp.cli.vault.options import makes_vault
+from webapp.standalone import vaults
+
+
+@click.command("init")
+@makes_vault
+@prints_data
+def init(where: vaults.Where, console: Console) -> None:
+    """Make a new, empty vault at VAULT. Without its passphrase nobody can ever read it: keep it.
+
+    Example: lastgood vault init /mnt/backup --passphrase-file ~/.vault-passphrase
+    """
+    made = vaults.create(where)
+    console.data(
+        {"vault_id": made.vault_id, "address": where.address},
+        lambda: [f"Made vault {made.vault_id[:8]} at {where.address}."],
+    )
+
+
+COMMAND = init

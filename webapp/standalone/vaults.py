@@ -1,0 +1,54 @@
+"""Opening a vault by its address and passphrase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from webapp.vault.keys import Passphrase
+from webapp.vault.storage.addresses import open_storage
+from webapp.vault.storage.base import Storage
+from webapp.vault.vault import Vault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """A vault, as a person names it.
+
+    Attributes:
+        address: a path, ``s3://bucket/prefix`` or ``rclone:remote:path``.
+        cache_dir: where copies of the index are kept between runs; None keeps none.
+    """
+
+    address: str
+    passphrase: str = field(repr=False)
+    cache_dir: Path | None = None
+
+    def storage(self) -> Storage:
+        return open_storage(self.address)
+
+
+def create(where: Where) -> Vault:
+    """Make a new vault.
+
+    Raises:
+        VaultExists: there is one already.
+    """
+    return Vault.create(where.storage(), wrap=Passphrase(where.passphrase))
+
+
+@contextmanager
+def opened(where: Where) -> Iterator[Vault]:
+    """An open vault.
+
+    Raises:
+        NotAVault, WrongKey, NewerFormat, Damaged, StorageError: it cannot be opened.
+    """
+    wrap = Passphrase(where.passphrase)
+    vault = Vault.open(where.storage(), wrap=wrap, cache_dir=where.cache_dir)
+    try:
+        yield vault
+    finally:
+        vault.close()
