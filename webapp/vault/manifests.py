@@ -96,7 +96,7 @@ def unpack_parts(data: bytes, *, where: str) -> list[Part]:
 
 def split_rows(data: bytes, *, where: str) -> list[bytes]:
     """The rows of a manifest chunk."""
-    ends, at = _ends(data, where)
+    ends, at = row_ends(data, where)
     found, start = [], at
     for end in ends:
         found.append(data[start : at + end])
@@ -104,7 +104,8 @@ def split_rows(data: bytes, *, where: str) -> list[bytes]:
     return found
 
 
-def _ends(data: bytes, where: str) -> tuple[tuple[int, ...], int]:
+def row_ends(data: bytes, where: str) -> tuple[tuple[int, ...], int]:
+    """Where the rows of a manifest chunk end, counted from the first, and where that begins."""
     try:
         (count,) = _COUNT.unpack_from(data)
         ends = struct.unpack_from(f"<{count}I", data, _COUNT.size)
@@ -141,6 +142,13 @@ class Manifest:
             found = self._load(number)
             start = _first_at(found, key) if number == first else 0
             yield from found[start:] if start else found
+
+    def between(self, first: bytes, last: bytes | None) -> list[Part]:
+        """The chunks that can hold paths whose sort key is at or after *first* and, unless it is
+        None, before *last*."""
+        start = max(bisect_right(self._keys, first) - 1, 0)
+        end = len(self._keys) if last is None else bisect_left(self._keys, last)
+        return self._parts[start:end]
 
     def find(self, path: bytes) -> bytes | None:
         key = sort_key(path)

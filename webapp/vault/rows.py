@@ -95,6 +95,11 @@ def path_of(facts: bytes) -> bytes:
     return facts[FACTS_BYTES : FACTS_BYTES + length]
 
 
+def lasting(facts: bytes) -> bytes:
+    """Facts without ctime and inode, which no restore can bring back."""
+    return facts[:_CTIME_AT] + facts[_INODE_END:]
+
+
 def row_path(row: bytes) -> bytes:
     """The path of a row, without taking it apart."""
     (length,) = _LENGTH.unpack_from(row, 4 + _PATH_LENGTH_AT)
@@ -216,4 +221,6 @@ def _unpack_xattrs(facts: bytes, at: int, count: int) -> tuple[tuple[bytes, byte
 
 _HOLE_COUNT_AT = struct.calcsize("<32sBxxx")
 _NO_HOLE_ONE_REF = struct.pack("<II", 0, 1)
+_CTIME_AT = struct.calcsize("<BxHIIQqI")
+_INODE_END = struct.calcsize("<BxHIIQqIqIQ")
 _PATH_LENGTH_AT = struct.calcsize("<BxHIIQqIqIQQ")

@@ -14,6 +14,8 @@ from webapp.vault.errors import VaultExists
 from webapp.vault.hooks import Hooks
 from webapp.vault.keys import Wrapping
 from webapp.vault.reader import ChunkReader, Content
+from webapp.vault.search import comparing, finding, patterns
+from webapp.vault.search.histories import Findings
 from webapp.vault.snapshots import FINISHED, Roots, Snapshot
 from webapp.vault.stock import Stock
 from webapp.vault.storage.base import Storage
@@ -143,12 +145,34 @@ class Vault:
         """
         return checking.check(self._engine, snapshot=snapshot, read_data=read_data)
 
+    def find_all(
+        self,
+        pattern: bytes,
+        *,
+        name: str | None = None,
+        ignore_case: bool = False,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Findings:
+        """What happened to the paths that match, in all snapshots of one source or of all.
+
+        Args:
+            pattern: of whole paths, such as ``tree/**/*.php``; see ``search.patterns``.
+        """
+        parsed = patterns.parse(pattern, ignore_case=ignore_case)
+        return finding.find(self._engine, parsed, name=name, on_progress=on_progress)
+
+    def diff(
+        self, old: Snapshot | str, new: Snapshot | str, *, under: bytes = b""
+    ) -> Iterator[comparing.Change]:
+        """What differs between two snapshots, sorted by path; with *under*, there and below."""
+        return comparing.compare(self._engine, _id_of(old), _id_of(new), under=under)
+
     def close(self) -> None:
         """Forget what was read. Safe to call twice."""
         self._manifests.clear()
 
     def _manifest(self, snapshot: Snapshot | str) -> manifests.Manifest:
-        identity = snapshot if isinstance(snapshot, str) else snapshot.id
+        identity = _id_of(snapshot)
         known = self._manifests.get(identity)
         if known is None:
             self._engine.roots.one(identity)
@@ -159,6 +183,10 @@ class Vault:
                 self._manifests.pop(next(iter(self._manifests)), None)
             self._manifests[identity] = known
         return known
+
+
+def _id_of(snapshot: Snapshot | str) -> str:
+    return snapshot if isinstance(snapshot, str) else snapshot.id
 
 
 def _engine(

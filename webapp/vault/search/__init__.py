@@ -1,0 +1,1 @@
+"""Looking through history: where a path was, and what differs between two snapshots."""
