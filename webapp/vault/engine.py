@@ -44,6 +44,7 @@ class Order:
         parent: a snapshot's id, ``"auto"`` for the newest of this name, None to read everything.
         match: which facts tell that a file did not change.
         verify: open each sealed segment again before it is stored.
+        threads: how many compress and seal.
     """
 
     source: EntrySource
@@ -54,6 +55,7 @@ class Order:
     parent: str | None = "auto"
     match: Match = Match.FULL
     verify: bool = True
+    threads: int = 2
     on_progress: Callable[[Tally], None]
 
 

@@ -97,7 +97,8 @@ class Vault:
             name: the source's stable name.
             report: told of each entry that could not be read; the backup goes on without it.
             on_progress: called every 200 entries or 0.2 s; whatever it raises stops the backup.
-            details: ``reason``, ``metadata``, ``parent``, ``match``, ``verify`` as in ``Order``.
+            details: ``reason``, ``metadata``, ``parent``, ``match``, ``verify``, ``threads``, as in
+                ``Order``.
 
         Raises:
             StorageFull: no space; nothing became visible.

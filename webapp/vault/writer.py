@@ -68,7 +68,11 @@ class Backup:
             data_key=engine.ring.data_ids,
             manifest_key=engine.ring.manifest_ids,
             start=lambda: Pipeline(
-                engine.ring, self._index.store, salts=engine.salt, verify=order.verify
+                engine.ring,
+                self._index.store,
+                salts=engine.salt,
+                verify=order.verify,
+                threads=order.threads,
             ),
             waiting=self._progress.wait,
         )

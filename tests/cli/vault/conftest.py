@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.cli.conftest import Ended
 from webapp import cli
+from webapp.vault import keys
 
 PASSPHRASE = "correct horse"
 
@@ -14,6 +17,8 @@ PASSPHRASE = "correct horse"
 def vault(monkeypatch, capsys, tmp_path):
     """Runs one ``lastgood vault`` command in this process."""
     monkeypatch.setenv("LASTGOOD_VAULT_PASSPHRASE", PASSPHRASE)
+    cheap = partial(keys.Passphrase, cost=keys.Cost(rounds=1, memory_kib=64, lanes=1))
+    monkeypatch.setattr("webapp.standalone.vaults.Passphrase", cheap)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def run(*arguments: object) -> Ended:

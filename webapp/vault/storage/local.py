@@ -54,6 +54,11 @@ class LocalStorage(Steady):
         self._root = Path(root)
         self._swept: set[Path] = set()
 
+    @property
+    def root(self) -> Path:
+        """The vault's folder: a backup of what is around it leaves it out."""
+        return self._root
+
     def put(self, name: str, data: Buffer) -> None:
         path = self._root / check_name(name)
         with _translated(name):

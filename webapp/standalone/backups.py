@@ -1,0 +1,155 @@
+"""Backing up files and folders of this machine."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from webapp.formatting import number, size
+from webapp.items import Tally, path_to_text
+from webapp.standalone.paths import PathsSource, outermost, section_of
+from webapp.standalone.vaults import Where, opened
+from webapp.vault.engine import BackupResult
+from webapp.vault.storage.local import LocalStorage
+from webapp.vault.vault import Vault
+
+Document = dict[str, object]
+Say = Callable[[str], None]
+Tell = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a person wants backed up.
+
+    Attributes:
+        source: the source's stable name; if empty, made of this host and the paths.
+        paranoid: read every file, whatever its times say.
+        parallel: threads that compress and seal.
+    """
+
+    paths: tuple[str, ...]
+    source: str = ""
+    exclude: tuple[str, ...] = ()
+    reason: str = ""
+    tags: tuple[str, ...] = ()
+    paranoid: bool = False
+    parallel: int = 2
+
+    @property
+    def name(self) -> str:
+        return self.source or default_name(self.paths)
+
+
+@dataclass
+class Complaints:
+    """A ``Report`` that tells each unread item at once, and counts."""
+
+    say: Say
+    failures: int = 0
+    skips: int = 0
+    _skipped: set[str] = field(default_factory=set)
+
+    def failed(self, key: str, code: str, message: str) -> None:
+        self.failures += 1
+        self.say(f"not read: {_shown(key)}: {message}")
+
+    def skipped(self, key: str, code: str, message: str) -> None:
+        self.skips += 1
+        if code not in self._skipped:  # the first of each sort is enough to know why
+            self._skipped.add(code)
+            self.say(f"left out: {_shown(key)}: {message}")
+
+    def note(self, message: str) -> None:
+        self.say(message)
+
+
+def back_up(where: Where, wish: Wish, *, say: Say, tell: Tell) -> Document:
+    """Make one snapshot.
+
+    Args:
+        say: told, in words, of what could not be read.
+        tell: the progress, ``(done, total, words)`` in bytes.
+
+    Returns:
+        what ``--json`` prints; ``failed`` counts what could not be read.
+
+    Raises:
+        ConnectorError: none of the paths is there, or all lie in the vault itself.
+    """
+    started = time.monotonic()
+    with opened(where) as vault:
+        complaints = Complaints(say)
+        source = PathsSource(
+            wish.paths, report=complaints, exclude=wish.exclude, own_data=_own_data(where)
+        )
+        try:
+            result = _run(vault, source, wish, complaints=complaints, tell=tell)
+        finally:
+            source.close()
+    return _document(result, complaints, time.monotonic() - started)
+
+
+def default_name(paths: Iterable[str]) -> str:
+    """``host:/etc,/home``: the same paths on the same host continue one source."""
+    shown = (path_to_text(section_of(path)[4:]) or "/" for path in outermost(paths))
+    return f"{socket.gethostname()}:{','.join(shown)}"
+
+
+def _run(
+    vault: Vault, source: PathsSource, wish: Wish, *, complaints: Complaints, tell: Tell
+) -> BackupResult:
+    def on_progress(tally: Tally) -> None:
+        # The walk reports to us and not to the engine; a root must tell of all that is missing.
+        tally.failed = complaints.failures
+        done = f"{number(tally.files)} files, {size(tally.logical_bytes)}"
+        tell(tally.logical_bytes, 0, f"{done}, {path_to_text(tally.current[5:])[-60:]}")
+
+    more = {"tags": list(wish.tags)} if wish.tags else {}
+    return vault.backup(
+        source,
+        name=wish.name,
+        report=complaints,
+        on_progress=on_progress,
+        reason=wish.reason,
+        metadata={"paths": [path_to_text(p[4:]) or "/" for p in _tops(wish)], **more},
+        parent=None if wish.paranoid else "auto",
+        threads=wish.parallel,
+    )
+
+
+def _tops(wish: Wish) -> list[bytes]:
+    return [section_of(path) for path in outermost(wish.paths)]
+
+
+def _own_data(where: Where) -> list[Path]:
+    storage = where.storage()
+    own = [storage.root] if isinstance(storage, LocalStorage) else []
+    return own + ([where.cache_dir] if where.cache_dir else [])
+
+
+def _document(result: BackupResult, complaints: Complaints, seconds: float) -> Document:
+    tally = result.tally
+    return {
+        "snapshot_id": result.snapshot.id,
+        "source": result.snapshot.name,
+        "files": tally.files,
+        "dirs": tally.folders,
+        "others": tally.others,
+        "new": tally.new,
+        "changed": tally.changed,
+        "unchanged": tally.unchanged,
+        "failed": complaints.failures,
+        "skipped": complaints.skips,
+        "bytes": tally.logical_bytes,
+        "bytes_read": tally.read_bytes,
+        "bytes_stored": tally.stored_bytes,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _shown(key: str) -> str:
+    return "/" + key.partition(":")[2]
