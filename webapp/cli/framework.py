@@ -35,6 +35,11 @@ class Console:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
 
+    @property
+    def as_json(self) -> bool:
+        """Whether ``--json`` was given; for commands that print their one document bit by bit."""
+        return self._as_json
+
     def data(self, document: Any, lines: Callable[[], list[str]]) -> None:
         """Print one JSON document with ``--json``, else the lines for a person."""
         if self._as_json:
