@@ -7,7 +7,7 @@ again, and rows are looked at only if they hold what the pattern says literally.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from itertools import groupby
 
 from webapp.items import sort_key
@@ -19,7 +19,7 @@ from webapp.vault.search.patterns import Pattern
 from webapp.vault.snapshots import FINISHED, Snapshot
 
 Progress = Callable[[int, int], None]
-Match = tuple[bytes, bytes, bytes]  # path, facts, digest
+_MOST_ROWS = 200_000
 
 
 def find(engine: Engine, pattern: Pattern, *, name: str | None, on_progress: Progress) -> Findings:
@@ -45,7 +45,8 @@ class _Search:
         self._pattern = pattern
         self._found = found
         self._snapshots: list[Snapshot] = []
-        self._known: dict[bytes, list[Version]] = {}
+        self._known: dict[bytes, list[Version]] = {}  # by chunk, of the latest snapshot
+        self._rows: dict[bytes, Version] = {}  # by row: most rows of a new chunk are old ones
         self.histories: dict[bytes, History] = {}
 
     def take(self, snapshot: Snapshot) -> None:
@@ -69,32 +70,41 @@ class _Search:
         )
         return [one.ref for one in manifest.between(self._pattern.first, self._pattern.last)]
 
-    def _matches(self, ref: bytes) -> list[Match]:
+    def _matches(self, ref: bytes) -> list[bytes]:
         self._found.chunks += 1
-        return list(matching_rows(self._engine.chunks.manifest(ref), self._pattern))
+        return list(matching_rows(self._engine.chunks.manifest(ref), self._pattern, self._rows))
 
-    def _note(self, ref: bytes, fresh: list[Match] | None, number: int) -> list[Version]:
-        if fresh is None:
-            for version in self._known[ref]:
-                version.seen(number)
-            return self._known[ref]
-        return [self._history(path).note(facts, digest, number=number)
-                for path, facts, digest in fresh]  # fmt: skip
+    def _note(self, ref: bytes, fresh: list[bytes] | None, number: int) -> list[Version]:
+        if fresh is not None:
+            return [self._note_row(row, number) for row in fresh]
+        for version in self._known[ref]:
+            version.seen(number)
+        return self._known[ref]
 
-    def _history(self, path: bytes) -> History:
-        found = self.histories.get(path)
-        if found is None:
-            found = self.histories[path] = History(path, self._snapshots)
-        return found
-
-
-def matching_rows(data: bytes, pattern: Pattern) -> Iterator[Match]:
-    """The rows of a manifest chunk whose path matches."""
-    for row in _candidates(data, pattern):
+    def _note_row(self, row: bytes, number: int) -> Version:
+        version = self._rows.get(row)
+        if version is not None:
+            version.seen(number)
+            return version
         path = rows.row_path(row)
-        if pattern.matches(path):
-            facts, content = rows.split_row(row)
-            yield path, facts, content[:32]
+        history = self.histories.get(path)
+        if history is None:
+            history = self.histories[path] = History(path, self._snapshots)
+        facts, content = rows.split_row(row)
+        version = history.note(facts, content[:32], number=number)
+        if len(self._rows) >= _MOST_ROWS:
+            self._rows.clear()
+        self._rows[row] = version
+        return version
+
+
+def matching_rows(
+    data: bytes, pattern: Pattern, known: Container[bytes] = frozenset()
+) -> Iterator[bytes]:
+    """The rows of a manifest chunk whose path matches; of *known* ones it is certain."""
+    for row in _candidates(data, pattern):
+        if row in known or pattern.matches(rows.row_path(row)):
+            yield row
 
 
 def _candidates(data: bytes, pattern: Pattern) -> Iterator[bytes]:

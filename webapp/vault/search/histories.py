@@ -71,10 +71,11 @@ class History:
 
     def note(self, facts: bytes, digest: bytes, *, number: int) -> Version:
         """The path is in snapshot *number*, in this state."""
-        if self.versions and self.versions[-1].is_same(facts, digest):
-            self.versions[-1].seen(number)
-        else:
-            self.versions.append(Version(facts, digest, [[number, number]]))
+        for version in reversed(self.versions):
+            if version.is_same(facts, digest):
+                version.seen(number)
+                return version
+        self.versions.append(Version(facts, digest, [[number, number]]))
         return self.versions[-1]
 
     def snapshots_of(self, version: Version) -> list[Snapshot]:
@@ -82,7 +83,10 @@ class History:
 
     def events(self) -> Iterator[Event]:
         """When it appeared, changed and vanished, oldest first."""
-        spans = sorted((span, version) for version in self.versions for span in version.spans)
+        spans = sorted(
+            ((span, version) for version in self.versions for span in version.spans),
+            key=lambda pair: pair[0],
+        )
         end = 0
         for number, ((first, last), version) in enumerate(spans):
             if number and first > end:
