@@ -16,7 +16,7 @@ from webapp.services import progress, runs, vaults
 from webapp.services.access import Access
 from webapp.services.claims import Claim
 from webapp.services.runs import Ending
-from webapp.vault.checking import VerifyReport
+from webapp.vault.checks.findings import VerifyReport
 
 
 def start(access: Access, set_id: UUID) -> tuple[Run, bool]:

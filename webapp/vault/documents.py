@@ -64,9 +64,10 @@ def read_either(storage: Storage, names: tuple[str, str]) -> Document:
             problem = problem or error
     if not found:
         raise problem or ObjectMissing(names[0])
-    return max(found, key=_revision)
+    return max(found, key=revision)
 
 
-def _revision(document: Document) -> int:
-    revision = document.get("revision", 0)
-    return revision if isinstance(revision, int) else 0
+def revision(document: Document) -> int:
+    """Which of two sound copies counts: the one with the higher number."""
+    found = document.get("revision", 0)
+    return found if isinstance(found, int) else 0

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from webapp.items import EntrySource, Report, StoredContent, StoredEntry, Tally
-from webapp.vault import checking, config, keys, manifests, rows
+from webapp.vault import config, keys, manifests, rows
+from webapp.vault.checks.findings import VerifyReport
+from webapp.vault.checks.verifying import Check, check
 from webapp.vault.derivation import KEY_BYTES, KeyRing
 from webapp.vault.engine import BackupResult, Engine, Order
 from webapp.vault.errors import VaultExists
@@ -137,14 +139,16 @@ class Vault:
         return self._content
 
     def verify(
-        self, *, snapshot: str | None = None, read_data: float = 0.0
-    ) -> checking.VerifyReport:
+        self, *, snapshot: str | None = None, read_data: float | None = 0.0, **details: Any
+    ) -> VerifyReport:
         """Check the vault, or one snapshot.
 
         Args:
-            read_data: share of the packs that are read whole, 0.0 to 1.0.
+            read_data: share of the data that is read whole, 0.0 to 1.0, longest unread first; None
+                for as much as the period asks for.
+            details: ``period_days``, ``remember``, ``on_progress`` as in ``Check``.
         """
-        return checking.check(self._engine, snapshot=snapshot, read_data=read_data)
+        return check(self._engine, Check(snapshot=snapshot, read_data=read_data, **details))
 
     def find_all(
         self,

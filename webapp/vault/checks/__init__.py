@@ -1,0 +1,1 @@
+"""Is the vault what it should be, and what can be mended: verify and repair."""

@@ -1,0 +1,263 @@
+"""Verify: does the vault hold what its snapshots need, and is every byte what was written?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from webapp.vault.checks import inventory, needs, pack_check, parallel
+from webapp.vault.checks.chain import check_chain
+from webapp.vault.checks.choice import choose, due_bytes
+from webapp.vault.checks.coverage import Coverage
+from webapp.vault.checks.distrust import distrust
+from webapp.vault.checks.documents import SmallObjects
+from webapp.vault.checks.findings import MISSING, Findings, VerifyReport
+from webapp.vault.checks.harm import Harm
+from webapp.vault.checks.missing import blame_missing_packs
+from webapp.vault.checks.roots_check import RootsCheck
+from webapp.vault.engine import Engine
+from webapp.vault.errors import Damaged, ObjectMissing, StorageError
+from webapp.vault.packs import FOLDER
+from webapp.vault.snapshots import FINISHED
+
+PERIOD_DAYS = 30.0
+_PACKS_PER_NOTE = 1024  # so that a check of days, cut short, is not begun again
+OnProgress = Callable[[int, int, str], None]
+
+
+def _nobody(done: int, total: int, words: str) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What to check.
+
+    Attributes:
+        snapshot: only what this one needs; None for the whole vault.
+        read_data: share of the data that is read whole, 0.0 to 1.0, longest unread first; None
+            for as much as the period asks for.
+        period_days: within how many days every byte should be read.
+        remember: write down in the vault what was read, and which packs are damaged.
+        on_progress: told ``(done, total, words)``.
+    """
+
+    snapshot: str | None = None
+    read_data: float | None = 0.0
+    period_days: float = PERIOD_DAYS
+    remember: bool = True
+    on_progress: OnProgress = _nobody
+
+
+def check(engine: Engine, order: Check) -> VerifyReport:
+    """Carry out one check."""
+    return Verification(engine, order).run()
+
+
+class Verification:
+    """One check. After ``run``, what it found is there for a repair, too.
+
+    Attributes:
+        damaged: what reading packs whole has shown of those that are not as written.
+        lost: ids of needed chunks that cannot be had, and the object to blame.
+    """
+
+    def __init__(self, engine: Engine, order: Check) -> None:
+        self._engine = engine
+        self._order = order
+        self._report = VerifyReport()
+        self._sizes: dict[str, int] = {}
+        self._packs_read = 0
+        self.findings = Findings()
+        self.needs = needs.Needs(engine, self.findings)
+        self.roots = RootsCheck(engine, self.findings)
+        self.damaged: dict[str, pack_check.PackCheck] = {}
+        self.lost: dict[bytes, str] = {}
+
+    def run(self) -> VerifyReport:
+        engine = self._engine
+        self._now = self._moment()
+        self._coverage = Coverage.load(engine, now_ns=self._now)
+        self._sizes = {
+            item.name.removeprefix(FOLDER): item.size_bytes for item in engine.storage.list(FOLDER)
+        }
+        if self._order.snapshot is None:
+            self._check_small()
+        else:
+            engine.roots.one(self._order.snapshot)
+            self.roots.read(FINISHED + self._order.snapshot)
+        if self._see_stock():
+            self._look_up()
+            self._read_packs()
+            self._find_harm()
+            self._remember()
+        return self._finish()
+
+    def _moment(self) -> int:
+        """By the storage's clock; by our own where that cannot be had without writing."""
+        if self._order.remember:
+            with suppress(StorageError):
+                return self._engine.storage.now_ns()
+        return self._engine.hooks.time_ns()
+
+    def _see_stock(self) -> bool:
+        """Load the index; False if that cannot be done, and why is among the findings."""
+        try:
+            self._engine.stock.refresh()
+        except Damaged as error:
+            self.findings.note(error.object_name, error.problem)
+            self._report.notes.append("The rest was not checked, for nothing is sure without it.")
+            return False
+        if self._order.snapshot is None:
+            for problem in self._engine.stock.problems:
+                self.findings.note(problem.object_name, problem.problem)
+        return True
+
+    def _check_small(self) -> None:
+        small = SmallObjects(self._engine, self.findings)
+        small.check()
+        self.roots.read_all()
+        check_chain(self.roots.snapshots, self.roots.digests, self.findings, forgotten=())
+        self._report.objects += small.objects
+        self._report.bytes_read += small.bytes_read
+
+    def _look_up(self) -> None:
+        """Every chunk that a snapshot needs must be in some pack."""
+        names = self.roots.names
+        for done, name in enumerate(names):
+            step = partial(self._order.on_progress, done, len(names), "snapshots")
+            self.needs.add(self.roots.parts(name), where=name, step=step)
+        self.needs.recheck()
+        self.lost.update(self.needs.lost)
+        self._report.objects += len(names)
+        self._report.bytes_read += self.roots.bytes_read
+
+    def _read_packs(self) -> None:
+        sizes = self._candidates()
+        chosen = choose(
+            sizes,
+            self._coverage,
+            wanted_bytes=self._wanted(sizes),
+            draw=self._engine.hooks.random_bytes,
+        )
+        chosen += sorted(self._doubtful() - set(chosen))
+        fresh: list[str] = []
+        try:
+            for done, found in enumerate(parallel.each(self._read, chosen), start=1):
+                self._take(found, fresh)
+                self._order.on_progress(done, len(chosen), "packs read")
+                if len(fresh) >= _PACKS_PER_NOTE:
+                    self._note_read(fresh)
+        finally:
+            self._note_read(fresh)
+
+    def _candidates(self) -> dict[str, int]:
+        """The packs that may be chosen: those that are live, or that the one snapshot needs."""
+        stock, needed = self._engine.stock, self.needs.packs
+        if self._order.snapshot is not None:
+            return {name: size for name, size in self._sizes.items() if name in needed}
+        return {name: size for name, size in self._sizes.items() if stock.is_live(name)}
+
+    def _doubtful(self) -> set[str]:
+        """Condemned packs that something is needed from: damage that is known, or a prune that was
+        cut short. Read every time."""
+        return self.needs.packs & self._engine.stock.condemned & self._sizes.keys()
+
+    def _wanted(self, sizes: dict[str, int]) -> float:
+        share, total = self._order.read_data, sum(sizes.values())
+        if share is None:
+            days = self._order.period_days
+            return due_bytes(sizes, self._coverage, now_ns=self._now, period_days=days)
+        return total * min(max(share, 0.0), 1.0)
+
+    def _read(self, name: str) -> pack_check.PackCheck | None:
+        engine = self._engine
+        try:
+            return pack_check.read_whole(engine.storage, engine.ring, name, stock=engine.stock)
+        except ObjectMissing:
+            return None  # deleted since it was listed; that nothing needs it is seen elsewhere
+
+    def _take(self, found: pack_check.PackCheck | None, fresh: list[str]) -> None:
+        if found is None:
+            return
+        self._packs_read += 1
+        self._report.objects += 1
+        self._report.bytes_read += found.size_bytes
+        if not found.problems:
+            self._coverage.add(found.name, self._now)
+            fresh.append(found.name)
+            return
+        self.damaged[found.name] = found
+        for problem in found.problems:
+            self.findings.note(FOLDER + found.name, problem)
+
+    def _find_harm(self) -> None:
+        """Name the snapshots and paths that need what cannot be had."""
+        self._add_damaged()
+        if not self.lost:
+            return
+        blame_missing_packs(self._engine, self.lost)
+        for name in set(self.lost.values()) - self.findings.names():
+            problem = needs.IN_NO_PACK if name == needs.NOWHERE else "it is missing"
+            self.findings.note(name, problem, kind=MISSING)
+        harm = Harm(self._engine, self.lost)
+        for root in self.roots.names:
+            for hurt in harm.of(self.roots.parts(root)):
+                for blame, what in hurt.items():
+                    identity = root.partition("/")[2]
+                    self.findings.harm(blame, snapshots=(identity,), paths=what.paths)
+
+    def _add_damaged(self) -> None:
+        wanted = {one for found in self.damaged.values() for one in found.lost}
+        if not wanted:
+            return
+        stock = self._engine.stock
+        safe = inventory.held_elsewhere(stock, wanted, bad=self.damaged)
+        for found in self.damaged.values():
+            self.lost |= {one: FOLDER + found.name for one in found.lost if one not in safe}
+
+    def _remember(self) -> None:
+        if not self._order.remember:
+            return
+        names = [found.name for found in self.damaged.values() if found.lost]
+        if not names:
+            return
+        try:
+            self._report.notes += distrust(self._engine, names, read=self._packs_read)
+        except StorageError as error:
+            self._report.notes.append(f"Damaged packs could not be marked as such: {error}")
+
+    def _note_read(self, fresh: list[str]) -> None:
+        if self._order.remember:
+            with suppress(StorageError):  # costs reading them again
+                self._coverage.save(self._engine, fresh=fresh, present=self._sizes.keys())
+        fresh.clear()
+
+    def _finish(self) -> VerifyReport:
+        report, order = self._report, self._order
+        report.errors = self.findings.errors()
+        if order.snapshot is not None:
+            self._keep_to(order.snapshot)
+            return report
+        sizes = self._candidates()
+        report.coverage = self._coverage.report(
+            sizes,
+            now_ns=self._now,
+            period_days=order.period_days,
+            share=self._wanted(sizes) / max(sum(sizes.values()), 1),
+        )
+        return report
+
+    def _keep_to(self, snapshot: str) -> None:
+        """Damaged chunks of other snapshots are no error of this one."""
+        harmless = {FOLDER + found.name for found in self.damaged.values() if found.lost}
+        kept = []
+        for error in self._report.errors:
+            if error["object"] in harmless and error["snapshots"] != [snapshot]:
+                words = f"{error['object']}: {error['problem']}. This snapshot does not need it."
+                self._report.notes.append(words)
+            else:
+                kept.append(error)
+        self._report.errors = kept
