@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import random
 import threading
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, file, folder
-from webapp.vault import Damaged, StorageError, Vault, sealing
+from webapp.vault import Damaged, StorageError, Vault, frames, sealing
 from webapp.vault.storage.memory import MemoryStorage
 
 DATA = random.Random(3).randbytes(30_000_000)
@@ -66,18 +67,31 @@ def test_an_error_of_any_thread_comes_out_and_ends_all_threads(notes, error):
 
 
 def test_a_fault_of_memory_while_sealing_is_found_before_it_is_stored(notes, monkeypatch, vault):
-    real = sealing.ObjectKey.seal
+    real = sealing.ObjectKey.seal_into
 
-    def faulty(self, counter, head, frame):
-        sealed = real(self, counter, head, frame)
-        body = bytearray(sealed[1])
-        body[0] ^= 1
-        return sealed[0], bytes(body)
+    def faulty(self, record, counter, head, *, frame):
+        real(self, record, counter, head, frame=frame)
+        record[-1] ^= 1
 
-    monkeypatch.setattr(sealing.ObjectKey, "seal", faulty)
+    monkeypatch.setattr(sealing.ObjectKey, "seal_into", faulty)
 
     with pytest.raises(Damaged):
         vault.backup(MemorySource((file(b"tree/a"), b"x")), name="s", report=notes)
+
+
+@pytest.mark.parametrize("data", [b"x" * 5000, os.urandom(5000)], ids=["compressed", "plain"])
+def test_a_fault_of_memory_while_compressing_is_found_before_it_is_stored(
+    notes, monkeypatch, vault, data
+):
+    real = frames.encode
+
+    def faulty(raw):
+        return real(bytes(raw[:-1]) + bytes([raw[-1] ^ 1]))
+
+    monkeypatch.setattr(frames, "encode", faulty)
+
+    with pytest.raises(Damaged, match="memory"):
+        vault.backup(MemorySource((file(b"tree/a"), data)), name="s", report=notes)
 
 
 def test_verify_of_one_snapshot_reads_only_what_it_needs(vault, notes):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from webapp.vault.ids import chunk_id, make_ref
-from webapp.vault.packs import DATA, MANIFEST
+from webapp.vault.packs import DATA, MANIFEST, build_segment
 from webapp.vault.pipeline import Pipeline, Segment
+from webapp.vault.rooms import LARGEST_BYTES, Rooms
+from webapp.vault.sealing import Buffer
 from webapp.vault.stock import Stock
-
-_GROUP_BYTES = 1 << 20
-_ALONE_BYTES = 512 << 10
 
 
 class ChunkStore:
@@ -37,37 +37,50 @@ class ChunkStore:
         self._start = start
         self._waiting = waiting
         self._fresh: set[bytes] = set()
-        self._ids: list[bytes] = []
-        self._chunks: list[bytes] = []
-        self._bytes = 0
+        self._rooms = Rooms()
+        self._room = self._rooms.take()
         self.pipeline: Pipeline | None = None
 
     def has(self, identity: bytes) -> bool:
         """Whether a chunk may be relied on: in a pack that is there and not condemned."""
         return identity in self._index and identity not in self._doomed
 
-    def data(self, chunk: bytes) -> bytes:
+    def data(self, chunk: Buffer) -> bytes:
         """Store a piece of a file; return its reference."""
+        length = len(chunk)
+        if length < LARGEST_BYTES:
+            self._room.space(length)[:] = chunk
+            return self.placed(length)
         identity = chunk_id(self._data_key, chunk)
-        if not self.has(identity) and identity not in self._fresh:
-            self._fresh.add(identity)
-            if len(chunk) >= _ALONE_BYTES:
-                self._add(Segment(DATA, (identity,), (chunk,), len(chunk)))
-            else:
-                self._group(identity, chunk)
-        return make_ref(identity, len(chunk))
+        if self._is_new(identity):
+            self._add(Segment(DATA, (identity,), build_segment((chunk,))))
+        return make_ref(identity, length)
+
+    def space(self, length: int) -> memoryview:
+        """Where the caller may put a chunk below ``LARGEST_BYTES`` before it calls ``placed``."""
+        return self._room.space(length)
+
+    def placed(self, length: int) -> bytes:
+        """Store the first *length* bytes of ``space``; return their reference."""
+        room = self._room
+        identity = chunk_id(self._data_key, room.space(length))
+        if self._is_new(identity):
+            room.keep(identity, length)
+            if room.is_full:
+                self._flush()
+        return make_ref(identity, length)
 
     def manifest(self, chunk: bytes) -> bytes:
         """Store a piece of a manifest, or a list of references; return its reference."""
         identity = chunk_id(self._manifest_key, chunk)
-        if not self.has(identity) and identity not in self._fresh:
-            self._fresh.add(identity)
-            self._add(Segment(MANIFEST, (identity,), (chunk,), len(chunk)))
+        if self._is_new(identity):
+            self._add(Segment(MANIFEST, (identity,), build_segment((chunk,))))
         return make_ref(identity, len(chunk))
 
     def finish(self) -> None:
         """Return when all of it is durable."""
-        self._flush()
+        if self._room.ids:
+            self._flush()
         if self.pipeline is not None:
             self.pipeline.finish(self._waiting)
 
@@ -75,17 +88,17 @@ class ChunkStore:
         if self.pipeline is not None:
             self.pipeline.abort()
 
-    def _group(self, identity: bytes, chunk: bytes) -> None:
-        self._ids.append(identity)
-        self._chunks.append(chunk)
-        self._bytes += len(chunk)
-        if self._bytes >= _GROUP_BYTES:
-            self._flush()
+    def _is_new(self, identity: bytes) -> bool:
+        """Whether a chunk must be stored; said once for each."""
+        if identity in self._fresh or self.has(identity):
+            return False
+        self._fresh.add(identity)
+        return True
 
     def _flush(self) -> None:
-        if self._ids:
-            self._add(Segment(DATA, self._ids, self._chunks, self._bytes))
-            self._ids, self._chunks, self._bytes = [], [], 0
+        room, self._room = self._room, self._rooms.take()
+        done = partial(self._rooms.give_back, room)
+        self._add(Segment(DATA, room.ids, room.segment(), done))
 
     def _add(self, segment: Segment) -> None:
         if self.pipeline is None:

@@ -16,7 +16,7 @@ from webapp.vault.chunking import Profile, cuts
 _YOUNG_NS = 2_000_000_000
 _ZEROS = bytes(1 << 20)
 _STEP_BYTES = 4 << 20
-Store = Callable[[bytes], bytes]
+Store = Callable[[bytes | memoryview], bytes]
 
 
 class Read(NamedTuple):
@@ -174,7 +174,7 @@ class _Reading:
         view = memoryview(self._window)[: self._filled]
         done = 0
         for start, end in cuts(view, self._profile, at_end=at_end):
-            self.refs.append(self._store(bytes(view[start:end])))
+            self.refs.append(self._store(view[start:end]))
             done = end
         self._window[: self._filled - done] = view[done:].tobytes()
         self._filled -= done

@@ -7,23 +7,24 @@ import threading
 import zstandard
 
 from webapp.vault.errors import Damaged
-from webapp.vault.sealing import RAW, ZSTD, Head
+from webapp.vault.sealing import RAW, ZSTD, Buffer, Head
 
 LEVEL = 3
-_PROBE_BYTES = 16_384
+_PROBE_BYTES = 4_096
+_PROBED_BYTES = 256 << 10
 _WORTH_IT = 0.97
 _local = threading.local()
 
 
-def encode(raw: bytes, *, level: int = LEVEL) -> tuple[int, bytes]:
+def encode(raw: Buffer, *, level: int = LEVEL) -> tuple[int, Buffer]:
     """Return codec and frame; what does not get smaller stays plain."""
-    if len(raw) >= 16 * _PROBE_BYTES and _looks_random(raw):
+    if len(raw) >= _PROBED_BYTES and _looks_random(raw):
         return RAW, raw
     frame = _compressor(level).compress(raw)
     return (ZSTD, frame) if len(frame) < len(raw) else (RAW, raw)
 
 
-def decode(head: Head, frame: bytes, *, where: str) -> bytes:
+def decode(head: Head, frame: Buffer, *, where: str) -> bytes:
     """Undo ``encode``; never yields more than the sealed head says.
 
     Raises:
@@ -38,7 +39,7 @@ def decode(head: Head, frame: bytes, *, where: str) -> bytes:
         except zstandard.ZstdError:
             raise Damaged(where, "it cannot be decompressed") from None
     elif head.codec == RAW:
-        raw = frame
+        raw = bytes(frame)
     else:
         raise Damaged(where, f"codec {head.codec} is unknown")
     if len(raw) != head.raw_length:
@@ -46,12 +47,23 @@ def decode(head: Head, frame: bytes, *, where: str) -> bytes:
     return raw
 
 
-def _looks_random(raw: bytes) -> bool:
+def gives(head: Head, memory: bytearray, raw: Buffer, *, where: str) -> bool:
+    """Whether the frame at the start of *memory* decodes to *raw*."""
+    if head.codec == RAW:
+        decoded: bytes | bytearray = memory
+        length = head.frame_length
+    else:
+        decoded = decode(head, memoryview(memory)[: head.frame_length], where=where)
+        length = len(decoded)
+    # Not ==, which takes views apart item by item; this compares memory.
+    return length == len(raw) and decoded.startswith(raw)
+
+
+def _looks_random(raw: Buffer) -> bool:
     """Try three samples: compressing what does not compress costs most of a backup's time."""
-    compressor = _compressor(1)
+    compress, most = _compressor(1).compress, _WORTH_IT * _PROBE_BYTES
     places = (0, len(raw) // 2, len(raw) - _PROBE_BYTES)
-    size = sum(len(compressor.compress(raw[at : at + _PROBE_BYTES])) for at in places)
-    return size > _WORTH_IT * _PROBE_BYTES * len(places)
+    return all(len(compress(raw[at : at + _PROBE_BYTES])) > most for at in places)
 
 
 def _compressor(level: int) -> zstandard.ZstdCompressor:

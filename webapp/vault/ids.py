@@ -10,7 +10,7 @@ ID_BYTES = 32
 REF = struct.Struct("<32sI")
 
 
-def chunk_id(key: bytes, data: bytes | memoryview) -> bytes:
+def chunk_id(key: bytes, data: bytes | bytearray | memoryview) -> bytes:
     """The keyed BLAKE3 of a chunk: equal data has equal ids in one vault, and in no other."""
     return blake3(data, key=key).digest()
 

@@ -27,6 +27,7 @@ from webapp.vault.sealing import (
     PRELUDE_BYTES,
     RAW,
     TRAILER_COUNTER,
+    Buffer,
     Head,
     ObjectKey,
     read_prelude,
@@ -38,6 +39,7 @@ FULL_BYTES = 16 << 20
 GRAIN_BYTES = 64 << 10
 FOLDER = "packs/"
 _TAIL_BYTES = 128 << 10
+_TRAILER_ROOM_BYTES = 1 << 20
 _PLACE = struct.Struct("<IIII")
 _COUNT = struct.Struct("<I")
 
@@ -71,9 +73,19 @@ class PackInfo:
         return FOLDER + self.name
 
 
+def new_buffer() -> bytearray:
+    """Memory for a draft; what is not written to costs nothing."""
+    return bytearray(FULL_BYTES + _TRAILER_ROOM_BYTES)
+
+
 @dataclass(kw_only=True)
 class PackDraft:
-    """A pack that segments are being sealed for. Its caller holds a lock around ``reserve``."""
+    """A pack that segments are being sealed into. Its caller holds a lock around ``reserve``.
+
+    Attributes:
+        buffer: memory, perhaps of an earlier draft.
+        filled: how many segments are in their places.
+    """
 
     ring: KeyRing
     kind: bytes
@@ -83,7 +95,7 @@ class PackDraft:
     places: list[Place] = field(default_factory=list)
     ids: list[bytes] = field(default_factory=list)
     filled: int = 0
-    buffer: bytearray = field(default_factory=lambda: bytearray(FULL_BYTES))
+    buffer: bytearray = field(default_factory=new_buffer)
 
     def __post_init__(self) -> None:
         self.key = ObjectKey(self.ring, self.kind, self.salt)
@@ -92,21 +104,14 @@ class PackDraft:
     def has_room(self, frame_length: int) -> bool:
         return not self.places or self.used + frame_length + OVERHEAD_BYTES <= FULL_BYTES
 
-    def reserve(self, frame_length: int, raw_length: int, ids: Sequence[bytes]) -> int:
-        """Give the next segment its place; return its counter."""
-        length = frame_length + OVERHEAD_BYTES
-        self.places.append(Place(self.used, length, raw_length, len(ids)))
+    def reserve(self, head: Head, ids: Sequence[bytes]) -> tuple[int, memoryview]:
+        """Give the next segment its place; return its counter, and where it is to be sealed."""
+        at, length = self.used, HEAD_BYTES + head.body_bytes
+        self.places.append(Place(at, length, head.raw_length, len(ids)))
         self.ids.extend(ids)
         self.used += length
-        return len(self.places) - 1
-
-    def place(self, counter: int, sealed: tuple[bytes, bytes]) -> None:
-        """Put a sealed segment where its place is."""
-        at = self.places[counter].offset
-        middle = at + len(sealed[0])
-        self.buffer[at:middle] = sealed[0]
-        self.buffer[middle : middle + len(sealed[1])] = sealed[1]
-        self.filled += 1
+        self._make_room(self.used)
+        return len(self.places) - 1, memoryview(self.buffer)[at : self.used]
 
     @property
     def is_complete(self) -> bool:
@@ -118,8 +123,10 @@ class PackDraft:
         padding = -(self.used + len(catalogue) + OVERHEAD_BYTES) % GRAIN_BYTES
         head = Head(RAW, LAST, len(catalogue), len(catalogue), padding)
         sealed_head, body = self.key.seal(TRAILER_COUNTER, head, catalogue)
-        self.buffer[self.used :] = body + sealed_head
-        data = memoryview(self.buffer)
+        end = self.used + len(body) + len(sealed_head)
+        self._make_room(end)
+        self.buffer[self.used : end] = body + sealed_head
+        data = memoryview(self.buffer)[:end]
         info = PackInfo(
             name=blake3(data).hexdigest(),
             salt=self.salt,
@@ -129,8 +136,15 @@ class PackDraft:
         )
         return info, data
 
+    def _make_room(self, end: int) -> None:
+        """Move to larger memory for a first segment, or a trailer, of unusual size."""
+        if end > len(self.buffer):
+            larger = bytearray(end)
+            larger[: len(self.buffer)] = self.buffer
+            self.buffer = larger
 
-def build_segment(chunks: Sequence[bytes]) -> bytes:
+
+def build_segment(chunks: Sequence[Buffer]) -> bytes:
     """The raw form of a segment."""
     lengths = [len(chunk) for chunk in chunks]
     return b"".join([struct.pack(f"<I{len(lengths)}I", len(lengths), *lengths), *chunks])

@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 from webapp.vault import frames
 from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged
-from webapp.vault.packs import FULL_BYTES, PackDraft, PackInfo, build_segment
-from webapp.vault.sealing import Head
+from webapp.vault.packs import FULL_BYTES, PackDraft, PackInfo, new_buffer
+from webapp.vault.sealing import HEAD_BYTES, MARK_BYTES, Buffer, Head, ObjectKey
 
 T = TypeVar("T")
 _TICK_SECONDS = 0.1
@@ -79,14 +79,23 @@ class ByteQueue(Generic[T]):
             self._changed.notify_all()
 
 
+def _nothing() -> None:
+    """Nobody waits for this segment's memory."""
+
+
 @dataclass(frozen=True)
 class Segment:
-    """Chunks that will be compressed and sealed together."""
+    """Chunks that will be compressed and sealed together.
+
+    Attributes:
+        raw: the segment as ``packs.build_segment`` makes it.
+        done: called when *raw* is needed no more.
+    """
 
     kind: bytes
     ids: Sequence[bytes]
-    chunks: Sequence[bytes]
-    size_bytes: int
+    raw: Buffer
+    done: Callable[[], None] = _nothing
 
 
 class Pipeline:
@@ -114,6 +123,7 @@ class Pipeline:
         self._verify = verify
         self._lock = threading.Lock()
         self._drafts: dict[bytes, PackDraft] = {}
+        self._buffers: list[bytearray] = []
         self._segments: ByteQueue[Segment] = ByteQueue(_SEGMENT_QUEUE_BYTES)
         self._packs: ByteQueue[PackDraft] = ByteQueue(_PACK_QUEUE_BYTES)
         self._sealers = [
@@ -134,7 +144,7 @@ class Pipeline:
             whatever stopped the pipeline.
         """
         try:
-            self._segments.put(segment, segment.size_bytes, waiting)
+            self._segments.put(segment, len(segment.raw), waiting)
         except Stopped:
             self._raise()
 
@@ -177,37 +187,42 @@ class Pipeline:
             self._packs.stop()
 
     def _seal_all(self) -> None:
+        check = _Check() if self._verify else None
         while (segment := self._segments.get()) is not None:
-            self._seal(segment)
+            self._seal(segment, check)
+            segment.done()
 
     def _store_all(self) -> None:
         while (draft := self._packs.get()) is not None:
             self._store(*draft.finish())
+            self._buffers.append(draft.buffer)
 
-    def _seal(self, segment: Segment) -> None:
-        raw = build_segment(segment.chunks)
+    def _seal(self, segment: Segment, check: _Check | None) -> None:
+        raw = segment.raw
         codec, frame = frames.encode(raw)
+        head = Head(codec, 0, len(raw), len(frame))
         full: PackDraft | None = None
         with self._lock:
             draft = self._drafts.get(segment.kind)
             if draft is None or not draft.has_room(len(frame)):
                 draft, full = self._replace(segment.kind, draft)
-            counter = draft.reserve(len(frame), len(raw), segment.ids)
+            counter, record = draft.reserve(head, segment.ids)
         if full is not None:
             self._packs.put(full, full.used)
-        head = Head(codec, 0, len(raw), len(frame))
-        sealed = draft.key.seal(counter, head, frame)
-        if self._verify:
-            _check_again(draft, counter, sealed, raw)
+        draft.key.seal_into(record, counter, head, frame=frame)
+        if check is not None:
+            check(draft.key, counter, record, raw)
         with self._lock:
-            draft.place(counter, sealed)
+            draft.filled += 1
             complete = draft.is_complete
         if complete:
             self._packs.put(draft, draft.used)
 
     def _replace(self, kind: bytes, old: PackDraft | None) -> tuple[PackDraft, PackDraft | None]:
         """Open a new draft; return it, and the old one if it is complete."""
-        self._drafts[kind] = draft = PackDraft(ring=self._ring, kind=kind, salt=self._salts())
+        buffer = self._buffers.pop() if self._buffers else new_buffer()
+        draft = PackDraft(ring=self._ring, kind=kind, salt=self._salts(), buffer=buffer)
+        self._drafts[kind] = draft
         if old is None:
             return draft, None
         old.closed = True
@@ -222,10 +237,22 @@ class Pipeline:
                 return
 
 
-def _check_again(draft: PackDraft, counter: int, sealed: tuple[bytes, bytes], raw: bytes) -> None:
-    """Raises ``Damaged`` if the sealed segment does not give back what went into it."""
-    where = "a segment not yet stored"
-    head = draft.key.open_head(counter, sealed[0], where=where)
-    frame = draft.key.open_body(counter, head, sealed[0][:32], body=sealed[1], where=where)
-    if frames.decode(head, frame, where=where) != raw:
-        raise Damaged(where, "it differs from the data; the memory of this machine may be faulty")
+class _Check:
+    """Opens sealed segments again, into memory of its own; one for each thread."""
+
+    def __init__(self) -> None:
+        self._memory = bytearray()
+
+    def __call__(self, key: ObjectKey, counter: int, record: memoryview, raw: Buffer) -> None:
+        """Raises ``Damaged`` if *record* does not give back what went into it."""
+        where = "a segment not yet stored"
+        head = key.open_head(counter, record[:HEAD_BYTES], where=where)
+        if len(self._memory) < head.frame_length:
+            self._memory = bytearray(head.frame_length)
+        frame = memoryview(self._memory)[: head.frame_length]
+        mark, body = record[:MARK_BYTES], record[HEAD_BYTES:]
+        key.open_into(frame, counter, head, mark=mark, body=body, where=where)
+        if not frames.gives(head, self._memory, raw, where=where):
+            raise Damaged(
+                where, "it differs from the data; the memory of this machine may be faulty"
+            )

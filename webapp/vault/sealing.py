@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged
 
-Buffer = bytes | memoryview
+Buffer = bytes | bytearray | memoryview
 FORMAT = 1
 TRAILER_COUNTER = 1 << 63
 RAW, ZSTD = 0, 1
@@ -75,16 +75,27 @@ class ObjectKey:
         self.name = name
         self.prelude = _PRELUDE.pack(b"LGV", FORMAT, kind, salt, commitment)
 
-    def seal(self, counter: int, head: Head, frame: bytes) -> tuple[bytes, bytes]:
+    def seal(self, counter: int, head: Head, frame: Buffer) -> tuple[bytes, bytes]:
         """Seal one record; return ``mark | sealed head`` and the sealed body."""
+        record = bytearray(HEAD_BYTES + head.body_bytes)
+        self.seal_into(memoryview(record), counter, head, frame=frame)
+        return bytes(record[:HEAD_BYTES]), bytes(record[HEAD_BYTES:])
+
+    def seal_into(self, record: memoryview, counter: int, head: Head, *, frame: Buffer) -> None:
+        """Seal one record where it is to lie: no copy is made of it on the way.
+
+        Args:
+            record: writable, exactly as long as head and body.
+        """
         number, plain = _COUNTER.pack(counter), _HEAD.pack(*head)
         mark = blake3(number + plain, key=self._marks).update(frame).digest()
         cipher = AESGCM(blake3(number + mark, key=self._records).digest())
-        sealed_head = cipher.encrypt(number + b"head", plain, self._bound + number)
         if head.padding:
-            frame = frame + bytes(head.padding)
-        body = cipher.encrypt(number + b"body", frame, self._bound + number + plain)
-        return mark + sealed_head, body
+            frame = bytes(frame) + bytes(head.padding)
+        record[:MARK_BYTES] = mark
+        sealed_head, body = record[MARK_BYTES:HEAD_BYTES], record[HEAD_BYTES:]
+        cipher.encrypt_into(number + b"head", plain, self._bound + number, sealed_head)
+        cipher.encrypt_into(number + b"body", frame, self._bound + number + plain, body)
 
     def open_head(self, counter: int, sealed: Buffer, *, where: str = "") -> Head:
         """Read ``mark | sealed head``.
@@ -111,13 +122,35 @@ class ObjectKey:
     def open_body(
         self, counter: int, head: Head, mark: Buffer, *, body: Buffer, where: str = ""
     ) -> bytes:
-        number = _COUNTER.pack(counter)
-        cipher = AESGCM(blake3(number + bytes(mark), key=self._records).digest())
+        cipher, bound = self._opener(counter, head, mark)
         try:
-            plain = cipher.decrypt(number + b"body", body, self._bound + number + _HEAD.pack(*head))
+            plain = cipher.decrypt(_COUNTER.pack(counter) + b"body", body, bound)
         except (InvalidTag, ValueError):
             raise Damaged(where or self.name, f"record {_which(counter)} is damaged") from None
         return plain[: head.frame_length] if head.padding else plain
+
+    def open_into(
+        self,
+        plain: memoryview,
+        counter: int,
+        head: Head,
+        *,
+        mark: Buffer,
+        body: Buffer,
+        where: str = "",
+    ) -> None:
+        """Read a body into *plain*, which is as long as frame and padding."""
+        cipher, bound = self._opener(counter, head, mark)
+        try:
+            cipher.decrypt_into(_COUNTER.pack(counter) + b"body", body, bound, plain)
+        except (InvalidTag, ValueError):
+            raise Damaged(where or self.name, f"record {_which(counter)} is damaged") from None
+
+    def _opener(self, counter: int, head: Head, mark: Buffer) -> tuple[AESGCM, bytes]:
+        """The cipher of one record, and what its body is bound to."""
+        number = _COUNTER.pack(counter)
+        cipher = AESGCM(blake3(number + bytes(mark), key=self._records).digest())
+        return cipher, self._bound + number + _HEAD.pack(*head)
 
 
 def read_prelude(ring: KeyRing, data: bytes, *, kind: bytes, name: str, bind: bool) -> ObjectKey:
