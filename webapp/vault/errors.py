@@ -15,6 +15,7 @@ VaultError
 ├── NewerFormat           written by a later release
 ├── SnapshotMissing
 ├── SnapshotRevoked       this writer was declared dead while it wrote
+├── SelfTestFailed        this machine computes wrongly; nothing was written
 └── BadSource             a source broke the rules of ``EntrySource``
 """
 
@@ -127,3 +128,9 @@ class BadSource(VaultError):
     """A source yields entries out of order, twice, or with a path that leaves the snapshot."""
 
     code = "bad_source"
+
+
+class SelfTestFailed(VaultError):
+    """This machine's libraries or its hardware give wrong results."""
+
+    code = "self_test_failed"

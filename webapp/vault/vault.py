@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from webapp.items import EntrySource, Report, StoredContent, StoredEntry, Tally
-from webapp.vault import config, keys, manifests, rows
+from webapp.vault import config, keys, manifests, rows, self_test
 from webapp.vault.checks.findings import VerifyReport
 from webapp.vault.checks.verifying import Check, check
 from webapp.vault.derivation import KEY_BYTES, KeyRing
@@ -44,7 +44,9 @@ class Vault:
 
         Raises:
             VaultExists: there is one already.
+            SelfTestFailed: this machine computes wrongly; nothing was written.
         """
+        self_test.passed()
         if config.exists(storage):
             raise VaultExists("There is a vault here already.")
         ring = KeyRing(hooks.random_bytes(KEY_BYTES), hooks.random_bytes(16))

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from webapp.items import is_safe, key_of, sort_key
-from webapp.vault import manifests
+from webapp.vault import manifests, self_test
 from webapp.vault.capturing import Capture
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import BackupResult, Engine, Order
@@ -32,6 +32,7 @@ class Backup:
     """Carries out one ``Order``."""
 
     def __init__(self, engine: Engine, order: Order) -> None:
+        self_test.passed()
         engine.stock.refresh()
         self._engine = engine
         self._order = order
