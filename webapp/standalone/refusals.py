@@ -5,6 +5,7 @@ from __future__ import annotations
 from webapp.errors import AppError, Invalid
 from webapp.vault.errors import (
     Damaged,
+    KeysDestroyed,
     NotAVault,
     ObjectExists,
     ObjectMissing,
@@ -27,6 +28,7 @@ _CODES: dict[str, int] = {
 }
 _SENTENCES: tuple[tuple[type[VaultError], str], ...] = (
     (NotAVault, "{error} Check the address, or make a vault with: lastgood vault init VAULT"),
+    (KeysDestroyed, "{error}"),
     (WrongKey, "{error} Check LASTGOOD_VAULT_PASSPHRASE or the file that --passphrase-file names."),
     (Damaged, "The vault is damaged: {error}. Run: lastgood vault verify VAULT"),
     (ObjectMissing, "The vault is damaged: {error} is missing. Run: lastgood vault verify VAULT"),

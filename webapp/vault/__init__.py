@@ -5,12 +5,16 @@ from __future__ import annotations
 from webapp.vault.engine import BackupResult
 from webapp.vault.errors import (
     BadSource,
+    Busy,
     Damaged,
+    KeysDestroyed,
+    LastKey,
     NewerFormat,
     NotAVault,
     ObjectExists,
     ObjectMissing,
     SelfTestFailed,
+    SlotMissing,
     SnapshotMissing,
     SnapshotRevoked,
     StorageDenied,
@@ -21,7 +25,7 @@ from webapp.vault.errors import (
     VaultExists,
     WrongKey,
 )
-from webapp.vault.keys import ConsoleKey, Passphrase, Wrapping
+from webapp.vault.keys import ConsoleKey, KeySlot, Passphrase, Wrapping
 from webapp.vault.snapshots import Snapshot
 from webapp.vault.storage.base import Storage
 from webapp.vault.storage.local import LocalStorage
@@ -30,8 +34,12 @@ from webapp.vault.vault import Vault
 __all__ = [
     "BackupResult",
     "BadSource",
+    "Busy",
     "ConsoleKey",
     "Damaged",
+    "KeySlot",
+    "KeysDestroyed",
+    "LastKey",
     "LocalStorage",
     "NewerFormat",
     "NotAVault",
@@ -39,6 +47,7 @@ __all__ = [
     "ObjectMissing",
     "Passphrase",
     "SelfTestFailed",
+    "SlotMissing",
     "Snapshot",
     "SnapshotMissing",
     "SnapshotRevoked",

@@ -8,6 +8,10 @@ VaultError
 │   ├── StorageUnavailable
 │   └── StorageFull
 ├── WrongKey              the passphrase or the console's key opens no key slot
+│   └── KeysDestroyed     on purpose, and for good
+├── Busy                  somebody else is changing the keys
+├── SlotMissing
+├── LastKey               without this slot nobody could open the vault
 ├── Damaged               stored bytes are not what was written; names the object
 ├── BadAddress            no vault can lie where an address says
 ├── NotAVault
@@ -70,6 +74,28 @@ class WrongKey(VaultError):
     """No key slot of this vault opens with what was given."""
 
     code = "wrong_key"
+
+
+class KeysDestroyed(WrongKey):
+    """All keys of this vault were destroyed on purpose. Nobody can read it any more."""
+
+
+class Busy(VaultError):
+    """Somebody else is changing this vault's keys."""
+
+    code = "vault_busy"
+
+
+class SlotMissing(VaultError):
+    """The vault has no such key slot."""
+
+    code = "slot_missing"
+
+
+class LastKey(VaultError):
+    """Without this key slot nobody could open the vault."""
+
+    code = "last_key"
 
 
 class Damaged(VaultError):

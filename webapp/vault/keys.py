@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from webapp.vault import documents
 from webapp.vault.derivation import KEY_BYTES, derive
-from webapp.vault.errors import Damaged, WrongKey
+from webapp.vault.errors import Damaged, ObjectMissing, WrongKey
 from webapp.vault.storage.base import Storage
 
 _MEMORY_LIMIT_KIB = 4 << 20
@@ -97,6 +98,23 @@ class ConsoleKey:
         return derive(self.key + bytes.fromhex(slot["salt"]), "wrapping by console")
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeySlot:
+    """What is known of a slot without its key.
+
+    Attributes:
+        label: what its maker called it; may be empty.
+        created_ns: by the maker's clock; 0 if the slot does not say.
+        copies: how many of its two copies are sound; none: it can open nothing.
+    """
+
+    id: str
+    kind: str = ""
+    label: str = ""
+    created_ns: int = 0
+    copies: int = 0
+
+
 def add_slot(
     storage: Storage,
     master: bytes,
@@ -106,6 +124,24 @@ def add_slot(
     random_bytes: Callable[[int], bytes],
 ) -> str:
     """Wrap *master* once more; return the new slot's id."""
+    slot = make_slot(master, wrap, vault_id=vault_id, random_bytes=random_bytes)
+    put_slot(storage, slot)
+    return str(slot["id"])
+
+
+def make_slot(
+    master: bytes,
+    wrap: Wrapping,
+    *,
+    vault_id: bytes,
+    random_bytes: Callable[[int], bytes],
+    notes: documents.Document | None = None,
+) -> documents.Document:
+    """A slot that is not stored yet.
+
+    Args:
+        notes: ``label`` and ``created_ns``; readable without a key, authenticated with one.
+    """
     slot: documents.Document = {
         "what": "lastgood key",
         "format": 1,
@@ -113,16 +149,38 @@ def add_slot(
         "vault_id": vault_id.hex(),
         "kind": wrap.kind,
         "salt": random_bytes(32).hex(),
+        **(notes or {}),
         **wrap.facts(),
     }
     key = wrap.wrapping_key(slot)
     assert key is not None
     slot["check"] = _check(key)
     slot["box"] = _cipher(key).encrypt(bytes(12), master, _bound(slot)).hex()
+    return slot
+
+
+def put_slot(storage: Storage, slot: documents.Document) -> None:
+    """Store both copies. By either of them the slot opens."""
     data = documents.encode(slot)
-    for name in _names(slot["id"]):
+    for name in slot_names(slot["id"]):
         storage.put(name, data)
-    return str(slot["id"])
+
+
+def describe(storage: Storage, slot_id: str) -> KeySlot:
+    """What a stored slot says of itself, by either sound copy."""
+    found = []
+    for name in slot_names(slot_id):
+        with suppress(Damaged, ObjectMissing):
+            found.append(documents.decode(name, storage.get(name)))
+    facts = found[0] if found else {}
+    created_ns = facts.get("created_ns", 0)
+    return KeySlot(
+        id=slot_id,
+        kind=str(facts.get("kind", "")),
+        label=str(facts.get("label", "")),
+        created_ns=created_ns if isinstance(created_ns, int) else 0,
+        copies=len(found),
+    )
 
 
 def unlock(storage: Storage, vault_id: bytes, wrap: Wrapping) -> bytes:
@@ -132,16 +190,23 @@ def unlock(storage: Storage, vault_id: bytes, wrap: Wrapping) -> bytes:
         WrongKey: there are sound slots, and none opens with *wrap*.
         Damaged: no slot is sound, or the one that *wrap* fits is not.
     """
+    return open_slot(storage, vault_id, wrap)[1]
+
+
+def open_slot(
+    storage: Storage, vault_id: bytes, wrap: Wrapping
+) -> tuple[documents.Document, bytes]:
+    """The slot that *wrap* opens, and the master key in it; errors as ``unlock``."""
     problem: Damaged | None = None
     for slot_id in slot_ids(storage):
         try:
-            slot = documents.read_either(storage, _names(slot_id))
-            master = _open(slot, vault_id, wrap)
+            slot = documents.read_either(storage, slot_names(slot_id))
+            master = unwrap(slot, vault_id, wrap)
         except Damaged as error:
             problem = error
             continue
         if master is not None:
-            return master
+            return slot, master
     raise problem or WrongKey("This passphrase or key does not open the vault.")
 
 
@@ -152,8 +217,8 @@ def slot_ids(storage: Storage) -> Iterator[str]:
     yield from sorted(found)
 
 
-def _open(slot: documents.Document, vault_id: bytes, wrap: Wrapping) -> bytes | None:
-    """None if *slot* is another vault's, of another kind, or for another key."""
+def unwrap(slot: documents.Document, vault_id: bytes, wrap: Wrapping) -> bytes | None:
+    """The master key in *slot*; None if it is another vault's, or *wrap* is not for it."""
     try:
         if slot["vault_id"] != vault_id.hex() or slot["kind"] != wrap.kind:
             return None
@@ -180,5 +245,6 @@ def _bound(slot: documents.Document) -> bytes:
     return documents.canonical({key: value for key, value in slot.items() if key != "box"})
 
 
-def _names(slot_id: str) -> tuple[str, str]:
+def slot_names(slot_id: str) -> tuple[str, str]:
+    """Where the two copies of a slot lie."""
     return f"keys/{slot_id}", f"keys-copy/{slot_id}"

@@ -12,15 +12,16 @@ from webapp.vault.checks.findings import VerifyReport
 from webapp.vault.checks.verifying import Check, check
 from webapp.vault.derivation import KEY_BYTES, KeyRing
 from webapp.vault.engine import BackupResult, Engine, Order
-from webapp.vault.errors import VaultExists
+from webapp.vault.errors import VaultExists, WrongKey
 from webapp.vault.hooks import Hooks
-from webapp.vault.keys import Wrapping
+from webapp.vault.keys import KeySlot, Wrapping
 from webapp.vault.reader import ChunkReader, Content
 from webapp.vault.search import comparing, finding, patterns
 from webapp.vault.search.histories import Findings
 from webapp.vault.snapshots import FINISHED, Roots, Snapshot
 from webapp.vault.stock import Stock
 from webapp.vault.storage.base import Storage
+from webapp.vault.transfer import key_changes, slots
 from webapp.vault.writer import Backup
 
 _REAL = Hooks()
@@ -72,12 +73,12 @@ class Vault:
 
         Raises:
             NotAVault: there is none here.
-            WrongKey: *wrap* opens none of its key slots.
+            WrongKey: *wrap* opens none of its key slots; ``KeysDestroyed``: nothing ever will.
             Damaged: its config or key slots are.
             NewerFormat: a later release wrote it.
         """
         found, document = config.read(storage)
-        ring = KeyRing(keys.unlock(storage, found.vault_id, wrap), found.vault_id)
+        ring = KeyRing(_unlock(storage, found.vault_id, wrap), found.vault_id)
         config.authenticate(document, ring)
         return Vault(_engine(storage, ring, found, cache_dir=cache_dir, hooks=hooks))
 
@@ -174,6 +175,26 @@ class Vault:
         """What differs between two snapshots, sorted by path; with *under*, there and below."""
         return comparing.compare(self._engine, _id_of(old), _id_of(new), under=under)
 
+    def key_slots(self) -> list[KeySlot]:
+        """What can open the vault, oldest first."""
+        return slots.all_slots(self._engine)
+
+    def add_key(self, wrap: Wrapping, *, label: str = "") -> str:
+        """Let *wrap* open the vault too; return the new slot's id. Raises ``Busy``."""
+        return slots.add(self._engine, wrap, label=label)
+
+    def remove_key(self, slot_id: str) -> None:
+        """Raises ``SlotMissing``, ``LastKey`` if nothing else would open it, or ``Busy``."""
+        slots.remove(self._engine, slot_id)
+
+    def rotate_key(self, old: Wrapping, new: Wrapping, *, label: str = "") -> str:
+        """Let *new* open the vault in place of *old*; the master key stays. Raises ``Busy``."""
+        return slots.rotate(self._engine, old, new, label=label)
+
+    def destroy_keys(self) -> None:
+        """Make everything in the vault unreadable, for good. Raises ``Busy``."""
+        slots.destroy(self._engine)
+
     def close(self) -> None:
         """Forget what was read. Safe to call twice."""
         self._manifests.clear()
@@ -190,6 +211,14 @@ class Vault:
                 self._manifests.pop(next(iter(self._manifests)), None)
             self._manifests[identity] = known
         return known
+
+
+def _unlock(storage: Storage, vault_id: bytes, wrap: Wrapping) -> bytes:
+    try:
+        return keys.unlock(storage, vault_id, wrap)
+    except WrongKey:
+        key_changes.check_destroyed(storage)
+        raise
 
 
 def _id_of(snapshot: Snapshot | str) -> str:

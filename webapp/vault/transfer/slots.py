@@ -1,0 +1,151 @@
+"""Keys: list, add, remove, rotate, destroy. Each is safe to die in, and safe to repeat.
+
+What opens a vault changes here; the master key behind it never does. All names, seals and cuts of
+a vault come from its master key, so another one would mean to write everything again: that is
+what a copy into a new vault does.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from webapp.vault import documents, keys
+from webapp.vault.engine import Engine
+from webapp.vault.errors import Damaged, KeysDestroyed, LastKey, ObjectExists, SlotMissing
+from webapp.vault.keys import KeySlot, Wrapping
+from webapp.vault.storage.base import Storage
+from webapp.vault.transfer.key_changes import (
+    DESTROY,
+    changing,
+    check_destroyed,
+    delete_slot,
+    usable_slots,
+)
+
+
+def all_slots(engine: Engine) -> list[KeySlot]:
+    """What is known of each slot, oldest first."""
+    found = [keys.describe(engine.storage, one) for one in keys.slot_ids(engine.storage)]
+    return sorted(found, key=lambda slot: (slot.created_ns, slot.id))
+
+
+def add(engine: Engine, wrap: Wrapping, *, label: str = "") -> str:
+    """Let *wrap* open the vault too; return the new slot's id.
+
+    Raises:
+        Busy: somebody else is changing the keys.
+    """
+    slot = _new(engine, wrap, label)
+    with changing(engine, "add", adds=slot["id"]):
+        _store(engine, slot, wrap)
+    return str(slot["id"])
+
+
+def remove(engine: Engine, slot_id: str) -> None:
+    """Remove a slot: what opened it opens the vault no more.
+
+    Whoever kept a copy of the slot and knows its passphrase still has the master key.
+
+    Raises:
+        SlotMissing: there is none of this id.
+        LastKey: no other sound slot would be left.
+        Busy: somebody else is changing the keys.
+    """
+    with changing(engine, "remove", removes=slot_id):
+        if slot_id not in set(keys.slot_ids(engine.storage)):
+            raise SlotMissing(f"The vault has no key slot {slot_id}.")
+        if set(usable_slots(engine.storage, engine.ring.vault_id)) <= {slot_id}:
+            raise LastKey("This is the last key of the vault; without it nobody can read it.")
+        delete_slot(engine.storage, slot_id)
+
+
+def rotate(engine: Engine, old: Wrapping, new: Wrapping, *, label: str = "") -> str:
+    """Let *new* open the vault in place of *old*; return the new slot's id.
+
+    Raises:
+        WrongKey: *old* opens no slot.
+        Busy: somebody else is changing the keys.
+    """
+    before, _ = keys.open_slot(engine.storage, engine.ring.vault_id, old)
+    slot = _new(engine, new, label or str(before.get("label", "")))
+    with changing(engine, "rotate", adds=slot["id"], removes=before["id"]):
+        _store(engine, slot, new)
+        delete_slot(engine.storage, before["id"])
+    return str(slot["id"])
+
+
+def destroy(engine: Engine) -> None:
+    """Destroy all slots, for good: what the vault holds is random bytes from now on.
+
+    Raises:
+        Busy: somebody else is changing the keys.
+    """
+    try:
+        with changing(engine, DESTROY):
+            _delete_all(engine.storage)
+    except KeysDestroyed:
+        _delete_all(engine.storage)
+
+
+def finish_destroying(storage: Storage) -> bool:
+    """Complete a destruction that was cut short, for which no key is needed; say if there was
+    one at all."""
+    try:
+        check_destroyed(storage)
+    except KeysDestroyed:
+        _delete_all(storage)
+        return True
+    return False
+
+
+def put_back(storage: Storage, text: str) -> KeySlot:
+    """Store a slot again from what a recovery sheet holds of it.
+
+    Raises:
+        Damaged: *text* is not, or not exactly, a slot.
+    """
+    slot = read_slot(text)
+    data = documents.encode(slot)
+    for name in keys.slot_names(slot["id"]):
+        with suppress(ObjectExists):
+            storage.put(name, data)
+    return keys.describe(storage, slot["id"])
+
+
+def read_slot(text: str) -> documents.Document:
+    """The slot in a text of two lines, as stored; spaces at the ends of lines do not matter."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    slot = documents.decode("the sheet", "".join(line + "\n" for line in lines).encode())
+    if slot.get("what") != "lastgood key" or not str(slot.get("id", "")).isalnum():
+        raise Damaged("the sheet", "it holds no key slot")
+    return slot
+
+
+def _new(engine: Engine, wrap: Wrapping, label: str) -> documents.Document:
+    notes = {"label": label, "created_ns": engine.hooks.time_ns()}
+    return keys.make_slot(
+        engine.ring.master,
+        wrap,
+        vault_id=engine.ring.vault_id,
+        random_bytes=engine.hooks.random_bytes,
+        notes=notes,
+    )
+
+
+def _store(engine: Engine, slot: documents.Document, wrap: Wrapping) -> None:
+    """Store a slot, and read it back: it must open before any other may go."""
+    keys.put_slot(engine.storage, slot)
+    again = documents.read_either(engine.storage, keys.slot_names(slot["id"]))
+    if keys.unwrap(again, engine.ring.vault_id, wrap) != engine.ring.master:
+        raise Damaged("keys/" + slot["id"], "it does not open after it was written")
+    try:
+        check_destroyed(engine.storage)
+    except Exception:
+        delete_slot(engine.storage, slot["id"])
+        raise
+
+
+def _delete_all(storage: Storage) -> None:
+    while slots := list(keys.slot_ids(storage)):
+        for slot_id in slots:
+            delete_slot(storage, slot_id)
