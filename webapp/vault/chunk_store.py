@@ -31,7 +31,6 @@ class ChunkStore:
         waiting: Callable[[], None],
     ) -> None:
         self._index = stock.index
-        self._doomed = stock.doomed()
         self._data_key = data_key
         self._manifest_key = manifest_key
         self._start = start
@@ -43,7 +42,7 @@ class ChunkStore:
 
     def has(self, identity: bytes) -> bool:
         """Whether a chunk may be relied on: in a pack that is there and not condemned."""
-        return identity in self._index and identity not in self._doomed
+        return identity in self._index
 
     def data(self, chunk: Buffer) -> bytes:
         """Store a piece of a file; return its reference."""

@@ -1,85 +1,124 @@
-"""Where each chunk lies: a table in memory, filled from catalogues. A cache, never the truth."""
+"""Where each chunk lies: the local index. A cache, never the truth.
+
+It has two tables: ``base``, which lies in a file of the cache, and ``recent``, which grows. What
+is found out to be wrong with the file is no answer: ``on_doubt`` fills the index anew.
+"""
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 
-from webapp.vault.ids import ID_BYTES
-from webapp.vault.packs import FOLDER, PackInfo, read_catalogue
+from webapp.vault.index_file import Doubt, IndexFile
+from webapp.vault.index_lookup import Location, Lookup, PackRow
+from webapp.vault.index_table import Table
+from webapp.vault.packs import PackInfo
 
-
-class Location(NamedTuple):
-    """A chunk's place: the *ordinal*-th chunk of the *counter*-th segment of a pack."""
-
-    pack: PackRow
-    counter: int
-    offset: int
-    length: int
-    ordinal: int
-
-
-class PackRow(NamedTuple):
-    name: str
-    salt: bytes
-    kind: bytes
-    size_bytes: int
-    first_segment: int
-
-    @property
-    def object_name(self) -> str:
-        return FOLDER + self.name
+__all__ = ["Index", "Location", "PackRow"]
 
 
 class Index:
-    """Chunk id to location. One thread adds; any may ask meanwhile."""
+    """Chunk id to location. One thread adds; any may ask meanwhile.
 
-    def __init__(self) -> None:
-        self.packs: dict[str, PackRow] = {}
-        self._rows: list[PackRow] = []
-        self._chunks: dict[bytes, int] = {}
-        self._total = 0
-        self._segment_pack = array("I")
-        self._segment_offset = array("I")
-        self._segment_length = array("I")
-        self._segment_first = array("Q")
+    Args:
+        on_doubt: called when the cache proves unsound; afterwards there is no base any more.
+        scratch: where temporary files may go.
+    """
+
+    def __init__(
+        self, on_doubt: Callable[[], None] | None = None, scratch: Path | None = None
+    ) -> None:
+        self._on_doubt = on_doubt or self._drop_base
+        self.scratch = scratch
+        self.base: IndexFile | None = None
+        self.recent = Table(scratch)
+        self._tables: tuple[Lookup, ...] = (self.recent,)
+        self._void: frozenset[str] = frozenset()
+        self.gone: frozenset[str] = frozenset()
+
+    def use(self, base: IndexFile | None, recent: Table | None = None) -> None:
+        """Take other tables from now on."""
+        self.base = base
+        self.recent = recent or self.recent
+        both = (base, self.recent)
+        tables = tuple(table for table in both if table is not None and len(table.firsts))
+        self._tables = tables or (self.recent,)
+        self.pass_over(self._void, gone=self.gone)
 
     def add(self, info: PackInfo) -> None:
-        """Take in one pack. Chunks that are known already are found in this one from now on."""
-        if info.name in self.packs:
-            return
-        places, ids = read_catalogue(info.catalogue, where=info.object_name)
-        row = PackRow(info.name, info.salt, info.kind, info.size_bytes, len(self._segment_first))
-        first = self._total
-        for place in places:
-            self._segment_pack.append(len(self._rows))
-            self._segment_offset.append(place.offset)
-            self._segment_length.append(place.length)
-            self._segment_first.append(self._total)
-            self._total += place.chunk_count
-        self._rows.append(row)
-        self.packs[info.name] = row
-        raw = bytes(ids)
-        keys = [raw[at : at + ID_BYTES] for at in range(0, len(raw), ID_BYTES)]
-        self._chunks.update(zip(keys, range(first, self._total), strict=True))
+        """Take in one pack, unless it is known."""
+        if self.base is None or self.base.pack_of(info.name) is None:
+            self.recent.add(info)
+            if self.recent not in self._tables:
+                self._tables = (*self._tables, self.recent)
+
+    def pass_over(self, void: Collection[str], *, gone: Collection[str]) -> None:
+        """Say which packs' chunks do not count. Of those that are *gone* nothing is found at all;
+        of the others ``locate`` finds what lies nowhere else."""
+        self._void, self.gone = frozenset(void), frozenset(gone)
+        for table in self._tables:
+            table.set_void(self._void | self.gone)
+
+    @property
+    def gone_chunks(self) -> int:
+        """How many chunks of the base were in packs that went away."""
+        return self.base.chunks_of(self.gone) if self.base is not None else 0
 
     def __contains__(self, identity: bytes) -> bool:
-        return identity in self._chunks
+        """Whether a chunk is in a pack that counts."""
+        try:
+            for table in self._tables:
+                if table.find(identity):
+                    return True
+        except Doubt:
+            self._on_doubt()
+            return identity in self
+        return False
 
     def __len__(self) -> int:
-        return len(self._chunks)
+        return sum(table.count for table in self._tables)
 
     def locate(self, identity: bytes) -> Location | None:
-        number = self._chunks.get(identity)
-        if number is None:
+        try:
+            return self._locate(identity)
+        except Doubt:
+            self._on_doubt()
+            return self.locate(identity)
+
+    def names(self) -> set[str]:
+        """Of all packs that are known."""
+        return {name for name, _ in self.sizes()}
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Names and sizes of all packs that are known."""
+        return (pair for table in self._tables for pair in table.sizes())
+
+    def rows(self) -> Iterator[PackRow]:
+        return (row for table in self._tables for row in table.all_rows())
+
+    def info(self, pack_name: str) -> PackInfo | None:
+        """All that is known of a pack."""
+        try:
+            for table in self._tables:
+                pack = table.pack_of(pack_name)
+                if pack is not None:
+                    return table.info(pack)
             return None
-        segment = bisect_right(self._segment_first, number) - 1
-        row = self._rows[self._segment_pack[segment]]
-        return Location(
-            row,
-            segment - row.first_segment,
-            self._segment_offset[segment],
-            self._segment_length[segment],
-            number - self._segment_first[segment],
-        )
+        except Doubt:
+            self._on_doubt()
+            return self.info(pack_name)
+
+    def _locate(self, identity: bytes) -> Location | None:
+        for table in self._tables:
+            number = table.find(identity)
+            if number:
+                return table.location(number)
+        for table in self._tables if self._void or self.gone else ():
+            for number in table.matches(identity):
+                found = table.location(number)
+                if found.pack.name not in self.gone:
+                    return found
+        return None
+
+    def _drop_base(self) -> None:
+        self.use(None)

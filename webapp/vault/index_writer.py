@@ -24,7 +24,7 @@ class IndexWriter:
     def __init__(self, engine: Engine, tally: Tally) -> None:
         self._engine = engine
         self._tally = tally
-        self._waiting = list(engine.stock.unindexed)
+        self._waiting = engine.stock.loose()
         self._since = engine.hooks.monotonic()
 
     def store(self, info: PackInfo, data: memoryview) -> None:
@@ -33,7 +33,7 @@ class IndexWriter:
             self._engine.storage.put(info.object_name, data)
         self._engine.stock.add(info)
         self._tally.stored_bytes += len(data)
-        self._waiting.append(info)
+        self._waiting.append(info.name)
         is_due = self._engine.hooks.monotonic() - self._since >= _SECONDS
         if len(self._waiting) >= _PACKS_PER_INDEX or is_due:
             self.flush()
@@ -42,15 +42,11 @@ class IndexWriter:
         """Write down all packs that wait for it."""
         engine = self._engine
         self._since = engine.hooks.monotonic()
-        while self._waiting:
+        while batch := self._take():
             name, size_bytes = catalogues.write(
-                engine.storage,
-                engine.ring,
-                self._take(),
-                identity=engine.new_id(),
-                salt=engine.salt(),
+                engine.storage, engine.ring, batch, identity=engine.new_id(), salt=engine.salt()
             )
-            engine.stock.cover(name)
+            engine.stock.cover(name, [info.name for info in batch])
             self._tally.stored_bytes += size_bytes
 
     def _take(self) -> list[PackInfo]:
@@ -58,6 +54,8 @@ class IndexWriter:
         batch: list[PackInfo] = []
         size = 0
         while self._waiting and len(batch) < _PACKS_PER_INDEX and size < _CATALOGUE_BYTES_PER_INDEX:
-            batch.append(self._waiting.pop())
-            size += len(batch[-1].catalogue)
+            info = self._engine.stock.info(self._waiting.pop())
+            if info is not None:
+                batch.append(info)
+                size += len(info.catalogue)
         return batch

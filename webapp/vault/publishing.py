@@ -109,10 +109,10 @@ class Publisher:
     def _rescue(self) -> bool:
         """W4 and W5: copy out of condemned packs what this snapshot needs; say if there was any."""
         stock = self.engine.stock
-        before = stock.present - stock.condemned
+        before = stock.reliable()
         stock.refresh()
-        if before <= stock.present - stock.condemned:
-            return False  # no pack was condemned or went away since W1
+        if before <= stock.reliable():
+            return False  # no pack was condemned, went away or was found damaged since W1
         store = self.open_store()
         try:
             copied = copy_out(self.parts, self.engine.chunks, store)

@@ -5,7 +5,7 @@ fall short, the packs' own trailers. Any doubt, and it is filled anew.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from webapp.vault import catalogues, salvage
@@ -17,9 +17,21 @@ from webapp.vault.index_cache import IndexCache
 from webapp.vault.packs import FOLDER, PackInfo, Place, read_catalogue, read_trailer
 from webapp.vault.storage.base import Storage
 
+_WORTH_RESERVING = 8 << 20
+_INDEX_BYTES_PER_CHUNK = 36
+
 
 class Stock:
-    """The packs of a vault and the chunks in them. May be used by many threads."""
+    """The packs of a vault and the chunks in them. May be used by many threads.
+
+    Attributes:
+        index: finds chunks; always the same object.
+        present: names of the packs that are there, as of the last ``refresh``.
+        condemned: names of those that a prune will delete.
+        distrusted: names of those whose size is not what it was. Chunks in them count as absent,
+            though what can be read of them is.
+        problems: what could not be read.
+    """
 
     def __init__(self, storage: Storage, ring: KeyRing, cache_dir: Path | None) -> None:
         self._storage = storage
@@ -27,31 +39,42 @@ class Stock:
         self._cache = IndexCache(cache_dir, ring)
         self._lock = threading.RLock()
         self._covered: set[str] = set()
-        self._infos: dict[str, PackInfo] = {}
-        self._loaded = False
-        self.index = Index()
+        self._loose: set[str] = set()
+        self._loaded = self._fresh = False
+        self.index = Index(self._start_anew, cache_dir)
         self.present: set[str] = set()
         self.condemned: set[str] = set()
-        self.unindexed: list[PackInfo] = []
+        self.distrusted: set[str] = set()
         self.problems: list[Damaged] = []
+
+    @property
+    def unindexed(self) -> list[PackInfo]:
+        """The packs that no index object lists."""
+        found = (self.info(name) for name in self.loose())
+        return [info for info in found if info is not None]
+
+    def loose(self) -> list[str]:
+        """Names of the packs that no index object lists."""
+        return sorted(self._loose & self.present)
 
     def refresh(self) -> None:
         """See what is there now: condemned packs first, then packs, then what is known of them."""
         with self._lock:
+            self._load()
+            self.problems = []
             self.condemned = catalogues.condemned(self._storage, self._ring)
             sizes = {i.name.removeprefix(FOLDER): i.size_bytes for i in self._storage.list(FOLDER)}
             self.present = set(sizes)
-            self.problems = []
             self._read_index_objects()
             self._read_trailers(sizes)
-            self._fill()
-            self._loaded = True
-            self._cache.save(self._infos.values(), self._covered)
+            self._weigh(sizes)
+            self._fresh = True
+            self._cache.save(self.index, self._covered, loose=self._loose)
 
     def locate(self, identity: bytes) -> Location | None:
         """Where a chunk lies; looks again at the storage before it says that it is nowhere."""
         if not self._loaded:
-            self.refresh()
+            self._load()
         found = self.index.locate(identity)
         if found is None:
             self.refresh()
@@ -61,32 +84,41 @@ class Stock:
     def add(self, info: PackInfo) -> None:
         """Take in a pack that was just stored."""
         with self._lock:
-            self._infos[info.name] = info
             self.present.add(info.name)
+            self._loose.add(info.name)
             self.index.add(info)
 
-    def cover(self, index_name: str) -> None:
-        """Note that an index object, just stored, says nothing that is not known here."""
+    def cover(self, index_name: str, pack_names: Collection[str]) -> None:
+        """Note that an index object, just stored, lists these packs, which are known here."""
         with self._lock:
             self._covered.add(index_name)
+            self._loose.difference_update(pack_names)
 
     def is_live(self, pack_name: str) -> bool:
         return pack_name in self.present and pack_name not in self.condemned
 
+    def reliable(self) -> set[str]:
+        """Names of all packs that a new snapshot may rely on."""
+        return self.present - self.condemned - self.distrusted
+
     def doomed(self) -> set[bytes]:
-        """Ids of the chunks that are in condemned packs and in no other."""
+        """Ids of the chunks that are in condemned or distrusted packs and in no other."""
         found: set[bytes] = set()
-        for name in self.condemned & self._infos.keys() & self.present:
-            info = self._infos[name]
-            _, ids = read_catalogue(info.catalogue, where=info.object_name)
-            raw = bytes(ids)
-            found |= {raw[at : at + ID_BYTES] for at in range(0, len(raw), ID_BYTES)}
-        return {one for one in found if not self._is_in_live_pack(one)}
+        for name in (self.condemned | self.distrusted) & self.present:
+            info = self.info(name)
+            if info is not None:
+                _, ids = read_catalogue(info.catalogue, where=info.object_name)
+                raw = bytes(ids)
+                found |= {raw[at : at + ID_BYTES] for at in range(0, len(raw), ID_BYTES)}
+        return {one for one in found if one not in self.index}
 
     def packs(self) -> Iterator[PackRow]:
         """The packs that are there and known, condemned or not, as of the last ``refresh``."""
-        known = self.index.packs
-        return (known[name] for name in sorted(self.present & known.keys()))
+        return (row for row in self.index.rows() if row.name in self.present)
+
+    def info(self, pack_name: str) -> PackInfo | None:
+        """What is known of a pack without reading it; None if nothing is."""
+        return self.index.info(pack_name)
 
     def catalogue(self, pack_name: str) -> tuple[list[Place], memoryview]:
         """Where a pack's segments lie, and its chunk ids in order: from the index, else the pack.
@@ -95,7 +127,7 @@ class Stock:
             ObjectMissing: there is no such pack.
             Damaged: it is not known, and neither its trailer nor its segments tell.
         """
-        info = self._infos.get(pack_name)
+        info = self.info(pack_name)
         if info is None:
             sizes = {i.name: i.size_bytes for i in self._storage.list(FOLDER + pack_name)}
             if FOLDER + pack_name not in sizes:
@@ -103,17 +135,33 @@ class Stock:
             info = self._look_into(pack_name, sizes[FOLDER + pack_name])
         return read_catalogue(info.catalogue, where=info.object_name)
 
-    def _is_in_live_pack(self, identity: bytes) -> bool:
-        place = self.index.locate(identity)
-        return place is not None and self.is_live(place.pack.name)
+    def _load(self) -> None:
+        """Fill the index from the cache, once."""
+        with self._lock:
+            if not self._loaded:
+                base, recent, self._covered = self._cache.load()
+                self.index.use(base, recent)
+                self._loaded = True
+
+    def _start_anew(self) -> None:
+        """The cache proved unsound: without it, from the storage."""
+        with self._lock:
+            if self.index.base is None:
+                return  # another thread was first
+            self._cache.discard()
+            self._covered = set()
+            self.index.use(None)
+            if self._fresh:
+                self.refresh()
 
     def _read_index_objects(self) -> None:
-        names = {item.name for item in self._storage.list(catalogues.FOLDER)}
-        if not self._loaded:
-            self._infos, self._covered = self._cache.load(names)
-        if not self._covered <= names:  # some were replaced: what they said may be void
-            self._infos, self._covered = {}, set()
-        for name in sorted(names - self._covered):
+        sizes = {item.name: item.size_bytes for item in self._storage.list(catalogues.FOLDER)}
+        self._covered &= sizes.keys()
+        unread = sorted(sizes.keys() - self._covered)
+        total = sum(sizes[name] for name in unread)
+        if total >= _WORTH_RESERVING:
+            self.index.recent.reserve(total // _INDEX_BYTES_PER_CHUNK)
+        for name in unread:
             try:
                 infos = catalogues.read(self._storage, self._ring, name)
             except ObjectMissing:
@@ -121,12 +169,13 @@ class Stock:
             except Damaged as error:
                 self.problems.append(error)
                 continue
-            self._infos.update((info.name, info) for info in infos)
-            self._covered.add(name)
+            for info in infos:
+                if info.name in self.present:
+                    self.index.add(info)
+            self.cover(name, [info.name for info in infos])
 
     def _read_trailers(self, sizes: dict[str, int]) -> None:
-        self.unindexed = []
-        for name in sorted(self.present - self._infos.keys()):
+        for name in sorted(self.present - self.index.names()):
             try:
                 info = self._look_into(name, sizes[name])
             except ObjectMissing:
@@ -134,8 +183,8 @@ class Stock:
             except Damaged as error:
                 self.problems.append(error)
                 continue
-            self._infos[name] = info
-            self.unindexed.append(info)
+            self.index.add(info)
+            self._loose.add(name)
 
     def _look_into(self, name: str, size_bytes: int) -> PackInfo:
         """What a pack says of itself: by its trailer or, if that is damaged, by its segments."""
@@ -145,14 +194,10 @@ class Stock:
             self.problems.append(error)
             return salvage.rebuild(self._ring, name, self._storage.get(FOLDER + name))
 
-    def _fill(self) -> None:
-        """Bring the table up to date; from nothing, if a pack went away."""
-        gone = self.index.packs.keys() - self.present
-        if gone or self.condemned & self.index.packs.keys():
-            self.index = Index()
-        for name in gone:
-            self._infos.pop(name, None)
-        # Chunks in two packs are found in the one that was added last: a live one.
-        for info in sorted(self._infos.values(), key=lambda info: info.name not in self.condemned):
-            if info.name in self.present:
-                self.index.add(info)
+    def _weigh(self, sizes: dict[str, int]) -> None:
+        """Find out which packs' chunks count."""
+        known = dict(self.index.sizes())
+        gone = known.keys() - self.present
+        differs = {name for name, size in known.items() if sizes.get(name, size) != size}
+        self.distrusted = differs - gone
+        self.index.pass_over(self.condemned | self.distrusted, gone=gone)

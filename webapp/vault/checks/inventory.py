@@ -12,13 +12,7 @@ from webapp.vault.stock import Stock
 
 def known_info(stock: Stock, pack_name: str) -> PackInfo | None:
     """What index objects, or the pack itself when the stock was filled, say of a pack."""
-    row = next((row for row in stock.packs() if row.name == pack_name), None)
-    catalogue = known_catalogue(stock, pack_name)
-    if row is None or catalogue is None:
-        return None
-    return PackInfo(
-        name=row.name, salt=row.salt, kind=row.kind, size_bytes=row.size_bytes, catalogue=catalogue
-    )
+    return stock.info(pack_name)
 
 
 def known_catalogue(stock: Stock, pack_name: str) -> bytes | None:
