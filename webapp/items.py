@@ -12,11 +12,12 @@ Keys are text and can be turned back into the path without loss.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from blake3 import blake3
 
@@ -118,6 +119,39 @@ class EntrySource(Protocol):
 
     def close(self) -> None:
         """Give back descriptors and scratch files. Safe to call twice."""
+
+
+Sighting = tuple[bytes, os.stat_result, int, bytes]
+"""A regular file with one name, just seen: path in the stream, ``lstat``, descriptor of its folder,
+name in there. The descriptor is good until the next one is asked for."""
+
+
+class Eyes(Protocol):
+    """Looks at a ``Sighting``, and never follows a link."""
+
+    def entry(self, sighting: Sighting) -> Entry:
+        """All that an entry says. Raises ``OSError``."""
+
+    def open(self, folder: int, name: bytes) -> int:
+        """A descriptor for reading. Raises ``OSError``."""
+
+    def xattrs(self, descriptor: int) -> tuple[tuple[bytes, bytes], ...]:
+        """As in an entry. Raises ``OSError``."""
+
+    def owner(self, uid: int, gid: int) -> tuple[str, str]:
+        """Names of user and group, as in an entry."""
+
+
+@runtime_checkable
+class SightSource(EntrySource, Protocol):
+    """A source of very many small files. It tells of most of them by sightings, so that nobody
+    makes an entry for a file that did not change, or opens one by its whole path."""
+
+    def sightings(self) -> Iterator[Entry | Sighting]:
+        """What ``entries`` yields, in the same order; instead of it."""
+
+    def eyes(self) -> Eyes:
+        """What looks at the sightings."""
 
 
 class StoredContent(Protocol):

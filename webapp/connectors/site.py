@@ -34,7 +34,18 @@ from webapp.connectors.sqlite import (
 from webapp.connectors.sqlite_still import ALL_SIDES
 from webapp.connectors.tree import Tree
 from webapp.errors import ConnectorError, Invalid
-from webapp.items import Entry, EntrySource, Json, Report, StoredContent, key_of
+from webapp.hosts.sight import Sight
+from webapp.items import (
+    Entry,
+    EntrySource,
+    Eyes,
+    Json,
+    Report,
+    Sighting,
+    SightSource,
+    StoredContent,
+    key_of,
+)
 
 _PARTS = {"full": ("config", "db", "tree"), "db": ("db",), "files": ("config", "tree")}
 
@@ -193,6 +204,13 @@ class SiteSource:
 
     def entries(self) -> Iterator[Entry]:
         return chain.from_iterable(part.entries() for part in self._parts.values())
+
+    def sightings(self) -> Iterator[Entry | Sighting]:
+        for part in self._parts.values():
+            yield from part.sightings() if isinstance(part, SightSource) else part.entries()
+
+    def eyes(self) -> Eyes:
+        return Sight()
 
     def open(self, entry: Entry) -> BinaryIO:
         return self._parts[entry.path.partition(b"/")[0].decode()].open(entry)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Mapping
+from typing import BinaryIO, TypeVar
 
 from webapp.connectors.base import REASONS
 from webapp.hosts.local import Folder
-from webapp.hosts.walk import Rules, reason
-from webapp.items import Entry, EntryKind, Json, Report, key_of
+from webapp.hosts.sight import Sight
+from webapp.hosts.walk import Rules, Walk, reason
+from webapp.items import Entry, EntryKind, Eyes, Json, Report, Sighting, key_of
+
+Found = TypeVar("Found", Entry, Entry | Sighting)
 
 
 class TreeSource:
@@ -23,19 +26,13 @@ class TreeSource:
         self._skip = len(section) + 1
 
     def entries(self) -> Iterator[Entry]:
-        root, _ = self._folder.entry(b"", called=self._section)
-        if root is not None:
-            yield root
-        if self._only:
-            yield from self._single()
-            return
-        walk = self._folder.walk(self._section, self._rules, self._report)
-        yield from walk.entries()
-        excluded = self._rules.excluded
-        asked = [path for path in walk.left_out if excluded is not None and excluded(path)]
-        if asked:
-            shown = asked[0].decode("utf-8", "backslashreplace")
-            self._report.note(f"{len(asked)} left out as asked, the first being {shown}.")
+        return self._all(Walk.entries)
+
+    def sightings(self) -> Iterator[Entry | Sighting]:
+        return self._all(Walk.sightings)
+
+    def eyes(self) -> Eyes:
+        return Sight()
 
     def open(self, entry: Entry) -> BinaryIO:
         return self._folder.open(entry.path[self._skip :])
@@ -45,6 +42,21 @@ class TreeSource:
 
     def close(self) -> None:
         self._folder.close()
+
+    def _all(self, see: Callable[[Walk], Iterator[Found]]) -> Iterator[Found | Entry]:
+        root, _ = self._folder.entry(b"", called=self._section)
+        if root is not None:
+            yield root
+        if self._only:
+            yield from self._single()
+            return
+        walk = self._folder.walk(self._section, self._rules, self._report)
+        yield from see(walk)
+        excluded = self._rules.excluded
+        asked = [path for path in walk.left_out if excluded is not None and excluded(path)]
+        if asked:
+            shown = asked[0].decode("utf-8", "backslashreplace")
+            self._report.note(f"{len(asked)} left out as asked, the first being {shown}.")
 
     def _single(self) -> Iterator[Entry]:
         name = self._only

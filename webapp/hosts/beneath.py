@@ -16,6 +16,7 @@ _RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS, _RESOLVE_BENEATH = 0x02, 0x04, 0x0
 _RESOLVE = _RESOLVE_NO_MAGICLINKS | _RESOLVE_NO_SYMLINKS | _RESOLVE_BENEATH
 _PIECE = 3500
 _STEP = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -58,6 +59,19 @@ def open_quietly(folder: int, path: bytes, flags: int) -> int:
         return open_beneath(folder, path, flags | os.O_NOATIME)
     except PermissionError:
         return open_beneath(folder, path, flags)
+
+
+def open_file(folder: int, name: bytes) -> int:
+    """Open *name* for reading: without following a link, waiting, or touching its access time.
+
+    Raises:
+        OSError: as ``open``.
+    """
+    flags = _FILE
+    try:
+        return os.open(name, flags | os.O_NOATIME, dir_fd=folder)
+    except PermissionError:
+        return os.open(name, flags, dir_fd=folder)
 
 
 def _fitting(parts: list[bytes]) -> int:

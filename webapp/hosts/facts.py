@@ -73,23 +73,32 @@ def xattrs(folder: int, name: bytes) -> Xattrs:
     """
     if not _has_proc:
         raise OSError(errno.ENOSYS, "/proc is not mounted")
-    place = b"/proc/self/fd/%d/%s" % (folder, name)
+    return _xattrs(b"/proc/self/fd/%d/%s" % (folder, name), follow_symlinks=False)
+
+
+def file_xattrs(descriptor: int) -> Xattrs:
+    """Those of an open file, for a tenth of the price."""
+    return _xattrs(descriptor, follow_symlinks=True)
+
+
+def _xattrs(place: bytes | int, *, follow_symlinks: bool) -> Xattrs:
     try:
-        found = os.listxattr(place, follow_symlinks=False)
+        found = os.listxattr(place, follow_symlinks=follow_symlinks)
     except OSError as error:
         if error.errno in _NO_XATTRS:
             return ()
         raise
     if not found:
         return ()
-    return _values(place, sorted(key for key in found if key.startswith(KEPT_XATTRS)))
+    names = sorted(key for key in found if key.startswith(KEPT_XATTRS))
+    return _values(place, names, follow_symlinks=follow_symlinks)
 
 
-def _values(place: bytes, names: list[str]) -> Xattrs:
+def _values(place: bytes | int, names: list[str], *, follow_symlinks: bool) -> Xattrs:
     values = []
     for name in names:
         try:
-            value = os.getxattr(place, name, follow_symlinks=False)
+            value = os.getxattr(place, name, follow_symlinks=follow_symlinks)
         except OSError as error:
             if error.errno in _NO_XATTRS:
                 continue

@@ -15,14 +15,13 @@ from typing import BinaryIO, cast
 
 from blake3 import blake3
 
-from webapp.hosts.beneath import open_beneath, open_quietly
+from webapp.hosts.beneath import open_beneath, open_file, open_quietly
 from webapp.hosts.bounds import Place
 from webapp.hosts.facts import describe
 from webapp.hosts.walk import Rules, Walk
 from webapp.items import Entry, Report
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
-_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _BLOCK = 1 << 20
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
@@ -100,7 +99,7 @@ class Folder:
         """
         with self._lock:
             folder, name = self._step(path)
-            descriptor = _open_file(folder, name)
+            descriptor = open_file(folder, name)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise OSError(errno.ESTALE, "another thing took its place")
@@ -145,14 +144,6 @@ class Folder:
         if self._parent is not None:
             os.close(self._parent[1])
             self._parent = None
-
-
-def _open_file(folder: int, name: bytes) -> int:
-    flags = _FILE | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        return os.open(name, flags | os.O_NOATIME, dir_fd=folder)
-    except PermissionError:
-        return os.open(name, flags, dir_fd=folder)
 
 
 __all__ = ["Folder", "open_quietly"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from webapp.hosts.beneath import open_quietly
 from webapp.hosts.facts import describe
-from webapp.items import Entry, Report, key_of
+from webapp.items import Entry, Report, Sighting, key_of
 
 OUR_TEMPORARY = re.compile(rb"\.lastgood-[0-9a-f]{32}-[0-9]+\.part", re.DOTALL)
 """Names of what a live restore has not finished; never captured, compared or planned."""
@@ -49,9 +49,16 @@ class Rules:
 
 @dataclass(slots=True)
 class _Level:
-    """One folder on the way down, and the names still to come in it."""
+    """One folder on the way down, and the names still to come in it.
+
+    Attributes:
+        prefix: what its names are joined to, for a path relative to the root.
+        full: the same in the stream.
+    """
 
     path: bytes
+    prefix: bytes
+    full: bytes
     folder: int
     identity: tuple[int, int]
     names: Iterator[bytes]
@@ -78,28 +85,38 @@ class Walk:
 
     def entries(self, start: bytes = b"") -> Iterator[Entry]:
         """Yield what is below *start*, a folder relative to the root; not *start* itself."""
+        for found in self.sightings(start):
+            entry = self._described(found) if isinstance(found, tuple) else found
+            if entry is not None:
+                yield entry
+
+    def sightings(self, start: bytes = b"") -> Iterator[Entry | Sighting]:
+        """The same, with sightings for regular files that have one name."""
         try:
             self._enter(start)
             while self._levels:
-                name = next(self._levels[-1].names, None)
+                level = self._levels[-1]
+                name = next(level.names, None)
                 if name is None:
                     self._leave()
                     continue
-                entry = self._one(self._levels[-1], name)
-                if entry is not None:
-                    yield entry
+                found = self._one(level, name)
+                if found is not None:
+                    yield found
         finally:
             while self._levels:
                 self._leave()
 
-    def _one(self, level: _Level, name: bytes) -> Entry | None:
-        path = level.path + b"/" + name if level.path else name
+    def _one(self, level: _Level, name: bytes) -> Entry | Sighting | None:
+        path = level.prefix + name
         if self._is_left_out(path, name):
             return None
         try:
-            folder = self._opened(level)
-            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            entry = describe(self._full(path), status, folder=folder, name=name)
+            folder = level.folder if level.folder >= 0 else self._opened(level)
+            status = os.lstat(name, dir_fd=folder)
+            if status.st_nlink == 1 and stat.S_ISREG(status.st_mode):
+                return level.full + name, status, folder, name
+            entry = describe(level.full + name, status, folder=folder, name=name)
         except OSError as error:
             self._failed(path, error)
             return None
@@ -110,6 +127,14 @@ class Walk:
         elif status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
             entry.hardlink = self._first(status, entry.path)
         return entry
+
+    def _described(self, sighting: Sighting) -> Entry | None:
+        path, status, folder, name = sighting
+        try:
+            return describe(path, status, folder=folder, name=name)
+        except OSError as error:
+            self._failed(path[len(self.section) + 1 :], error)
+            return None
 
     def _is_left_out(self, path: bytes, name: bytes) -> bool:
         rules = self.rules
@@ -145,13 +170,15 @@ class Walk:
             folder = open_quietly(self.root, path, _FOLDER)
         try:
             status = os.fstat(folder)
-            names = sorted(map(os.fsencode, os.listdir(folder)))
+            names = _names(folder)
         except OSError:
             os.close(folder)
             raise
         self._device = status.st_dev
         identity = (status.st_dev, status.st_ino)
-        self._levels.append(_Level(path, folder, identity, iter(names)))
+        prefix = path + b"/" if path else b""
+        full = self._full(path) + b"/"
+        self._levels.append(_Level(path, prefix, full, folder, identity, iter(names)))
 
     def _leave(self) -> None:
         self._close(self._levels.pop())
@@ -191,6 +218,12 @@ class Walk:
         # What its owner has removed meanwhile is no fault; the vault says the same of content.
         tell = self.report.skipped if code == "vanished" else self.report.failed
         tell(key_of(self._full(path)), code, message)
+
+
+def _names(folder: int) -> list[bytes]:
+    """The sorted names in an open folder, made bytes all at once."""
+    found = os.listdir(folder)
+    return sorted(os.fsencode("\0".join(found)).split(b"\0")) if found else []
 
 
 _REASONS = {

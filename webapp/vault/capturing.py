@@ -68,7 +68,7 @@ class Capture:
             entry = replace(entry, hardlink=b"")  # its other name is not in this snapshot
         facts = rows.pack_facts(entry)
         if old is not None and not entry.hardlink and self._is_same_row(facts, old):
-            self._count(entry, True, True, old)
+            self._count(entry, True, old)
             self._remember(entry.path, old[4 + len(facts) :])
             return old
         old_facts, old_content = rows.split_row(old) if old is not None else (b"", b"")
@@ -81,7 +81,8 @@ class Capture:
                 self._left_out.add(entry.path)
                 return None
             content, facts = read
-        self._count(entry, facts == old_facts, content[:32] == old_content[:32], old)
+        same = facts == old_facts and content[:32] == old_content[:32]
+        self._count(entry, same, old)
         self._remember(entry.path, content)
         return rows.make_row(facts, content)
 
@@ -89,12 +90,12 @@ class Capture:
         """The short way, for most files of most backups: nothing at all is different."""
         if not old.startswith(facts, 4) or not self.match.same(facts, facts):
             return False
-        content_at = 4 + len(facts)
-        return (
-            rows.content_at(old) == content_at
-            and not rows.is_unsure_at(old, content_at)
-            and self._is_stored(old[content_at:])
-        )
+        return rows.content_at(old) == 4 + len(facts) and self.is_settled(old)
+
+    def is_settled(self, old: bytes) -> bool:
+        """Whether a parent's row may be relied on: it is not unsure, and its chunks are there."""
+        content_at = rows.content_at(old)
+        return not rows.is_unsure_at(old, content_at) and self._is_stored(old[content_at:])
 
     def _is_unchanged(self, facts: bytes, old_facts: bytes, old_content: bytes) -> bool:
         return (
@@ -123,10 +124,10 @@ class Capture:
         try:
             read, young = self._read_until_stable(entry)
         except OSError as error:
-            self._leave_out(entry, error)
+            self.leave_out(entry.path, error)
             return None
         if not read.is_stable:
-            self._fail(entry, "changed_while_read", _TORN)
+            self._fail(entry.path, "changed_while_read", _TORN)
         seen = self._as_seen(entry, read)
         replaced = read.before is not None and _is_other(entry, read)
         unsure = not read.is_stable or ((young or replaced) and not _is_copy(entry))
@@ -181,33 +182,25 @@ class Capture:
         lists = _cut_lists(refs)
         return rows.LISTED, tuple(self.store.manifest(part) for part in lists)
 
-    def _leave_out(self, entry: Entry, error: OSError) -> None:
+    def leave_out(self, path: bytes, error: OSError) -> None:
+        """Report an entry that cannot be read and is not in the snapshot."""
         if error.errno in _GONE:
             self.progress.tally.skipped += 1
             self.report.skipped(
-                key_of(entry.path), "vanished", "It was listed, and gone when it was to be read."
+                key_of(path), "vanished", "It was listed, and gone when it was to be read."
             )
             return
         code, message = _REASONS.get(
             error.errno or 0, ("read_error", f"It could not be read: {error.strerror or error}.")
         )
-        self._fail(entry, code, message)
+        self._fail(path, code, message)
 
-    def _fail(self, entry: Entry, code: str, message: str) -> None:
+    def _fail(self, path: bytes, code: str, message: str) -> None:
         self.progress.tally.failed += 1
-        self.report.failed(key_of(entry.path), code, message)
+        self.report.failed(key_of(path), code, message)
 
-    def _count(self, entry: Entry, same_facts: bool, same_digest: bool, old: bytes | None) -> None:
-        tally = self.progress.tally
-        tally.files += 1
-        if not entry.hardlink:
-            tally.logical_bytes += entry.size
-        if old is None:
-            tally.new += 1
-        elif same_facts and same_digest:
-            tally.unchanged += 1
-        else:
-            tally.changed += 1
+    def _count(self, entry: Entry, same: bool, old: bytes | None) -> None:
+        self.progress.file(0 if entry.hardlink else entry.size, same, old is None)
 
     def _remember(self, path: bytes, content: bytes) -> None:
         """For hard links that follow. The oldest go; a link to one of those is read again."""

@@ -14,16 +14,23 @@ class ParentRows:
     def __init__(self, rows: Iterator[bytes]) -> None:
         self._rows = rows
         self._row: bytes | None = None
-        self._key = b""
+        self._path: bytes | None = None  # None: there is no row, or it was given away
         self._advance()
 
-    def at(self, key: bytes) -> bytes | None:
-        """The row whose path has this sort key, if the parent holds it."""
-        while self._row is not None and self._key < key:
+    def next_is(self, path: bytes) -> bytes | None:
+        """The next row that was not given away, if it is that of *path*. Most often it is."""
+        if path != self._path:
+            return None
+        row = self._row
+        self._advance()
+        return row
+
+    def at(self, path: bytes, key: bytes) -> bytes | None:
+        """The row of *path*, whose sort key is *key*, if the parent holds it."""
+        while self._path is not None and sort_key(self._path) < key:
             self._advance()
-        return self._row if self._key == key else None
+        return self.next_is(path)
 
     def _advance(self) -> None:
         self._row = next(self._rows, None)
-        if self._row is not None:
-            self._key = sort_key(row_path(self._row))
+        self._path = row_path(self._row) if self._row is not None else None

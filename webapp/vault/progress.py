@@ -28,6 +28,18 @@ class Progress:
         elif not self._since & 15:
             self.wait()
 
+    def file(self, size_bytes: int, same: bool, new: bool) -> None:
+        """Count a file that the snapshot holds."""
+        tally = self.tally
+        tally.files += 1
+        tally.logical_bytes += size_bytes
+        if new:
+            tally.new += 1
+        elif same:
+            tally.unchanged += 1
+        else:
+            tally.changed += 1
+
     def wait(self) -> None:
         """Some time went by."""
         if self._monotonic() >= self._next:

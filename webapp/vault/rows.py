@@ -6,6 +6,7 @@ A row is ``length of facts (4) | facts | content``; the content part is empty fo
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from webapp.vault.ids import REF
 
 _LENGTH = struct.Struct("<I")
 _FACTS = struct.Struct("<BxHIIQqIqIQQIHHIII")
+_PLAIN_START = struct.Struct("<BxHIIQqIqIQQIHHII")
+_NONE = bytes(4)
 _XATTR = struct.Struct("<HI")
 _CONTENT = struct.Struct("<32sBxxxII")
 _HOLE = struct.Struct("<QQ")
@@ -67,8 +70,7 @@ def pack_facts(entry: Entry) -> bytes:
 
 def _pack_facts(entry: Entry) -> bytes:
     path, hardlink, target = entry.path, entry.hardlink, entry.link_target
-    user = entry.user.encode("utf-8", "surrogateescape")
-    group = entry.group.encode("utf-8", "surrogateescape")
+    user, group = name_bytes(entry.user), name_bytes(entry.group)
     mtime_s, mtime_ns = divmod(entry.mtime_ns, _SECOND)
     ctime_s, ctime_ns = divmod(entry.ctime_ns, _SECOND)
     head = _FACTS.pack(
@@ -78,6 +80,29 @@ def _pack_facts(entry: Entry) -> bytes:
     )  # fmt: skip
     facts = head + path + user + group + hardlink + target
     return facts + _pack_xattrs(entry.xattrs) if entry.xattrs else facts
+
+
+def plain_start(status: os.stat_result, path: bytes, user: bytes, group: bytes) -> bytes:
+    """The facts of a regular file with one name, up to its xattrs' count; texts come after that."""
+    mtime_s, mtime_ns = divmod(status.st_mtime_ns, _SECOND)
+    ctime_s, ctime_ns = divmod(status.st_ctime_ns, _SECOND)
+    return _PLAIN_START.pack(
+        1, status.st_mode & 0o7777, status.st_uid, status.st_gid, status.st_size,
+        mtime_s, mtime_ns, ctime_s, ctime_ns, status.st_ino, 0,
+        len(path), len(user), len(group), 0, 0,
+    )  # fmt: skip
+
+
+def plain_facts(start: bytes, texts: bytes, xattrs: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Complete what ``plain_start`` began. *texts* are path, user and group."""
+    if not xattrs:
+        return start + _NONE + texts
+    return start + _LENGTH.pack(len(xattrs)) + texts + _pack_xattrs(xattrs)
+
+
+def name_bytes(name: str) -> bytes:
+    """A user's or group's name as rows hold it."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 def make_row(facts: bytes, content: bytes) -> bytes:

@@ -14,18 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from webapp.items import is_safe, key_of, sort_key
 from webapp.vault import manifests, self_test
 from webapp.vault.capturing import Capture
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import BackupResult, Engine, Order
-from webapp.vault.errors import BadSource, Damaged, ObjectMissing
+from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.index_writer import IndexWriter
 from webapp.vault.parents import ParentRows
 from webapp.vault.pipeline import Pipeline
 from webapp.vault.progress import Progress
 from webapp.vault.publishing import Publisher
 from webapp.vault.snapshots import FINISHED, Snapshot
+from webapp.vault.stream import EntryStream
 
 
 class Backup:
@@ -81,7 +81,6 @@ class Backup:
     def _capture(self) -> list[manifests.Part]:
         order, seed = self._order, self._engine.ring.cuts
         builder = manifests.ManifestBuilder(seed, self._store.manifest)
-        parent = ParentRows(self._parent_rows())
         capture = Capture(
             source=order.source,
             report=order.report,
@@ -91,19 +90,7 @@ class Backup:
             match=order.match,
             time_ns=self._engine.hooks.time_ns,
         )
-        last, tally = b"", self._progress.tally
-        for entry in order.source.entries():
-            path = entry.path
-            key = sort_key(path)
-            old = parent.at(key)
-            if key <= last or (old is None and not is_safe(path)):
-                raise BadSource(f"{key_of(path)}: out of order, or not a path")
-            last, tally.current = key, path
-            row = capture.row(entry, old)
-            if row is not None:
-                builder.add(path, row)
-            self._progress.step()
-        builder.flush()
+        EntryStream(capture, ParentRows(self._parent_rows()), builder).run()
         return builder.parts
 
     def _parent_rows(self) -> Iterator[bytes]:

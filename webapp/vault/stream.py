@@ -1,0 +1,66 @@
+"""One pass over a source: entries in order, in step with the parent's rows, become a manifest."""
+
+from __future__ import annotations
+
+from webapp.items import SightSource, is_safe, key_of, sort_key
+from webapp.vault.capturing import Capture
+from webapp.vault.errors import BadSource
+from webapp.vault.glancing import Glance
+from webapp.vault.manifests import ManifestBuilder
+from webapp.vault.parents import ParentRows
+
+
+class EntryStream:
+    """Takes a source's entries one after another."""
+
+    def __init__(self, capture: Capture, parent: ParentRows, builder: ManifestBuilder) -> None:
+        self._capture = capture
+        self._parent = parent
+        self._builder = builder
+        self._progress = capture.progress
+        self._last = b""
+
+    def run(self) -> None:
+        """Take all of them.
+
+        Raises:
+            BadSource: a path is out of order, or could lead out of the snapshot.
+        """
+        source = self._capture.source
+        if isinstance(source, SightSource):
+            self._run_sightings(source)
+        else:
+            for entry in source.entries():
+                row = self._capture.row(entry, self._old(entry.path))
+                self._done(entry.path, row)
+        self._builder.flush()
+
+    def _run_sightings(self, source: SightSource) -> None:
+        capture, glance = self._capture, Glance(capture=self._capture, eyes=source.eyes())
+        for found in source.sightings():
+            if isinstance(found, tuple):
+                path = found[0]
+                row = glance.row(found, self._old(path))
+            else:
+                path = found.path
+                row = capture.row(found, self._old(path))
+            self._done(path, row)
+
+    def _old(self, path: bytes) -> bytes | None:
+        """The parent's row of *path*, which must come after all paths before."""
+        self._progress.tally.current = path
+        old = self._parent.next_is(path)
+        if old is None:
+            key = sort_key(path)
+            if key <= sort_key(self._last):
+                raise BadSource(f"{key_of(path)}: out of order")
+            old = self._parent.at(path, key)
+            if old is None and not is_safe(path):
+                raise BadSource(f"{key_of(path)}: not a path")
+        self._last = path
+        return old
+
+    def _done(self, path: bytes, row: bytes | None) -> None:
+        if row is not None:
+            self._builder.add(path, row)
+        self._progress.step()
