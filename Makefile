@@ -80,10 +80,16 @@ torture: setup-dev  ## all campaigns
 	@.ci/packages strace acl attr || true
 	@if .ci/marked 'torture(_long)?'; then $(PYTEST) -m "torture or torture_long"; fi
 
-bench: setup-dev  ## measure speed on this machine
+bench: setup-dev  ## measure speed on this machine; beside restic and borg in a small form
+	@.ci/packages restic borgbackup strace mariadb-server || true
 	@for script in bench/[a-z]*.py; do \
-	    $(BIN)/python -m "bench.$$(basename "$$script" .py)" || exit 1; \
+	    case "$$script" in *peers.py) quick=--quick ;; *) quick= ;; esac; \
+	    $(BIN)/python -m "bench.$$(basename "$$script" .py)" $$quick || exit 1; \
 	done
+
+bench-peers: setup-dev  ## the whole comparison with restic and borg, about 25 minutes
+	@.ci/packages restic borgbackup strace mariadb-server linux-source-6.1
+	@$(BIN)/python -m bench.peers
 
 screenshots: setup-dev  ## take the pictures of docs/screenshots
 	@.ci/packages chromium
@@ -103,4 +109,4 @@ clean:  ## remove everything that was built or installed; your data folder stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup setup-dev run demo worker migrate check test e2e torture-short torture bench \
-	screenshots lock clean
+	bench-peers screenshots lock clean
