@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,8 +127,8 @@ def _tops(wish: Wish) -> list[bytes]:
 
 
 def _own_data(where: Where) -> list[Path]:
-    storage = where.storage()
-    own = [storage.root] if isinstance(storage, LocalStorage) else []
+    with closing(where.storage()) as storage:
+        own = [storage.root] if isinstance(storage, LocalStorage) else []
     return own + ([where.cache_dir] if where.cache_dir else [])
 
 

@@ -13,12 +13,11 @@ def stats(where: Where) -> Document:
 
     Reads lists and roots only, no data.
     """
-    storage = where.storage()
     with opened(where) as vault:
         found = vault.snapshots()
         kinds = {folder: {"objects": 0, "bytes": 0} for folder in FOLDERS}
         stored = objects = 0
-        for item in storage.list(""):
+        for item in vault.objects():
             objects, stored = objects + 1, stored + item.size_bytes
             kind = kinds.get(item.name.partition("/")[0])
             if kind is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,13 +30,14 @@ class Where:
         return open_storage(self.address)
 
 
-def create(where: Where) -> Vault:
-    """Make a new vault.
+def create(where: Where) -> str:
+    """Make a new vault; return its id.
 
     Raises:
         VaultExists: there is one already.
     """
-    return Vault.create(where.storage(), wrap=Passphrase(where.passphrase))
+    with closing(where.storage()) as storage:
+        return Vault.create(storage, wrap=Passphrase(where.passphrase)).vault_id
 
 
 @contextmanager
@@ -46,9 +47,7 @@ def opened(where: Where) -> Iterator[Vault]:
     Raises:
         NotAVault, WrongKey, NewerFormat, Damaged, StorageError: it cannot be opened.
     """
-    wrap = Passphrase(where.passphrase)
-    vault = Vault.open(where.storage(), wrap=wrap, cache_dir=where.cache_dir)
-    try:
-        yield vault
-    finally:
-        vault.close()
+    with closing(where.storage()) as storage:
+        wrap = Passphrase(where.passphrase)
+        with closing(Vault.open(storage, wrap=wrap, cache_dir=where.cache_dir)) as vault:
+            yield vault

@@ -20,7 +20,7 @@ from webapp.vault.search import comparing, finding, patterns
 from webapp.vault.search.histories import Findings
 from webapp.vault.snapshots import FINISHED, Roots, Snapshot
 from webapp.vault.stock import Stock
-from webapp.vault.storage.base import Storage
+from webapp.vault.storage.base import Storage, StoredObject
 from webapp.vault.transfer import key_changes, slots
 from webapp.vault.writer import Backup
 
@@ -194,6 +194,10 @@ class Vault:
     def destroy_keys(self) -> None:
         """Make everything in the vault unreadable, for good. Raises ``Busy``."""
         slots.destroy(self._engine)
+
+    def objects(self) -> Iterator[StoredObject]:
+        """Every object that the storage holds for this vault, by name and size."""
+        return self._engine.storage.list("")
 
     def close(self) -> None:
         """Forget what was read. Safe to call twice."""

@@ -17,10 +17,10 @@ def init(where: vaults.Where, console: Console) -> None:
 
     Example: lastgood vault init /mnt/backup --passphrase-file ~/.vault-passphrase
     """
-    made = vaults.create(where)
+    vault_id = vaults.create(where)
     console.data(
-        {"vault_id": made.vault_id, "address": where.address},
-        lambda: [f"Made vault {made.vault_id[:8]} at {where.address}."],
+        {"vault_id": vault_id, "address": where.address},
+        lambda: [f"Made vault {vault_id[:8]} at {where.address}."],
     )
 
 
