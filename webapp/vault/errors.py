@@ -6,6 +6,7 @@ VaultError
 │   ├── ObjectExists
 │   ├── StorageDenied
 │   ├── StorageUnavailable
+│   │   └── StorageBusy
 │   └── StorageFull
 ├── WrongKey              the passphrase or the console's key opens no key slot
 │   └── KeysDestroyed     on purpose, and for good
@@ -62,6 +63,12 @@ class StorageUnavailable(StorageError):
 
     code = "storage_unavailable"
     retryable = True
+
+
+class StorageBusy(StorageUnavailable):
+    """The vault's place asks to be left alone for a while."""
+
+    code = "storage_busy"
 
 
 class StorageFull(StorageError):

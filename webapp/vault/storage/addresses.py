@@ -26,8 +26,12 @@ def open_storage(address: str, environ: Mapping[str, str] = os.environ) -> Stora
     Raises:
         BadAddress: it leads nowhere, or it carries a credential.
     """
-    if address.startswith(("s3://", "rclone:")):
-        raise BadAddress("Vaults on S3 and rclone are not built yet. Give a folder.")
+    if address.startswith("s3://"):
+        from webapp.vault.storage import s3, s3_address
+
+        return s3.S3Storage(s3_address.parse(address), environ)
+    if address.startswith("rclone:"):
+        raise BadAddress("Vaults on rclone are not built yet. Give a folder.")
     scheme = _SCHEME.match(address)
     if scheme:
         raise BadAddress(f"A vault cannot lie at {scheme[1]}://. Give {_KINDS}.")
