@@ -294,7 +294,7 @@ def test_facts_that_no_file_system_has_are_refused(vault, facts):
 
 
 def test_a_file_with_very_many_chunks_is_kept_through_lists(vault, monkeypatch):
-    monkeypatch.setattr("webapp.vault.capturing._MOST_REFS", 16)
+    monkeypatch.setattr("webapp.vault.capturing.MOST_REFS", 16)
     data = os.urandom(1_000_000)
     source = MemorySource((file(b"db/shop"), data))
 

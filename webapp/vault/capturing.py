@@ -17,7 +17,7 @@ from webapp.vault.progress import Progress
 from webapp.vault.reader import ChunkReader
 
 _TRIES = 3
-_MOST_REFS = 4096  # more than this, and the references go into chunks of their own
+MOST_REFS = 4096  # more than this, and the references go into chunks of their own
 _MOST_LINKS = 100_000
 _REASONS = {
     errno.EACCES: ("not_allowed", "The backup user may not read it."),
@@ -177,9 +177,9 @@ class Capture:
         return replace(entry, size=read.size, mtime_ns=mtime_ns, ctime_ns=ctime_ns)
 
     def _shorten(self, refs: tuple[bytes, ...]) -> tuple[int, tuple[bytes, ...]]:
-        if len(refs) <= _MOST_REFS:
+        if len(refs) <= MOST_REFS:
             return 0, refs
-        lists = _cut_lists(refs)
+        lists = cut_lists(refs)
         return rows.LISTED, tuple(self.store.manifest(part) for part in lists)
 
     def leave_out(self, path: bytes, error: OSError) -> None:
@@ -219,13 +219,13 @@ def _is_other(entry: Entry, read: files.Read) -> bool:
     return read.before is not None and bool(entry.inode) and read.before.st_ino != entry.inode
 
 
-def _cut_lists(refs: tuple[bytes, ...]) -> list[bytes]:
+def cut_lists(refs: tuple[bytes, ...]) -> list[bytes]:
     """Join references into lists, cut where a reference itself says so, so that lists dedupe."""
     lists, current = [], []
     for ref in refs:
         current.append(ref)
         identity, _ = split_ref(ref)
-        if (len(current) >= 512 and identity[0] < 1) or len(current) >= _MOST_REFS:
+        if (len(current) >= 512 and identity[0] < 1) or len(current) >= MOST_REFS:
             lists.append(b"".join(current))
             current = []
     if current:

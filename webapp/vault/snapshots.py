@@ -39,6 +39,8 @@ class Snapshot:
         writer: which process wrote it.
         chunkers: profiles that cut its chunks.
         parent: id of the snapshot that unchanged files were taken from, or empty.
+        origin: of a copy, ``vault`` and ``snapshot``: ids of what was backed up first; else empty.
+            A copy's time is that of its origin, so that rules for keeping see when it was made.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Snapshot:
     writer: Json = field(default_factory=dict)
     chunkers: tuple[str, ...] = ()
     parent: str = ""
+    origin: Json = field(default_factory=dict)
 
     @property
     def order(self) -> tuple[int, int, str]:
@@ -81,6 +84,8 @@ def seal_root(
         "writer": dict(snapshot.writer),
         "chunkers": list(snapshot.chunkers),
     }
+    if snapshot.origin:
+        facts["origin"] = dict(snapshot.origin)
     body = json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
     sealed = (body, manifests.pack_parts(parts))
     return boxes.seal(ring, KIND, folder + snapshot.id, parts=sealed, salt=salt)
@@ -171,6 +176,7 @@ def _parse(body: bytes, object_name: str) -> Snapshot:
             counts={str(key): int(value) for key, value in facts["counts"].items()},
             writer=dict(facts["writer"]),
             chunkers=tuple(map(str, facts["chunkers"])),
+            origin=dict(facts.get("origin", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Damaged(object_name, "its facts are malformed") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,7 +21,7 @@ from webapp.vault.search.histories import Findings
 from webapp.vault.snapshots import FINISHED, Roots, Snapshot
 from webapp.vault.stock import Stock
 from webapp.vault.storage.base import Storage, StoredObject
-from webapp.vault.transfer import key_changes, slots
+from webapp.vault.transfer import copying, key_changes, slots
 from webapp.vault.writer import Backup
 
 _REAL = Hooks()
@@ -174,6 +174,22 @@ class Vault:
     ) -> Iterator[comparing.Change]:
         """What differs between two snapshots, sorted by path; with *under*, there and below."""
         return comparing.compare(self._engine, _id_of(old), _id_of(new), under=under)
+
+    def copy_to(
+        self,
+        other: Vault,
+        *,
+        snapshots: Sequence[str] | None = None,
+        verify: bool = False,
+        on_progress: Callable[[int, int, str], None] = lambda done, total, words: None,
+    ) -> copying.CopyResult:
+        """Copy snapshots, or all, into *other*; those that are there already are left out.
+
+        Args:
+            verify: read every file back that was carried over, before its snapshot appears.
+        """
+        engines = (self._engine, other._engine)
+        return copying.copy(*engines, snapshots=snapshots, verify=verify, tell=on_progress)
 
     def key_slots(self) -> list[KeySlot]:
         """What can open the vault, oldest first."""

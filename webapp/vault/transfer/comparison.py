@@ -1,0 +1,68 @@
+"""Is what the target holds now what was to be copied? Asked before the copy becomes visible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from blake3 import blake3
+
+from webapp.items import StoredEntry
+from webapp.vault import rows
+from webapp.vault.engine import Engine
+from webapp.vault.errors import Damaged
+from webapp.vault.manifests import Manifest, Part
+from webapp.vault.reader import Content
+from webapp.vault.rescue import needed
+
+_BLOCK = 1 << 20
+
+
+@dataclass
+class Seen:
+    """A running sum over rows, without their references: equal for a snapshot and its copy."""
+
+    rows: int = 0
+    _hasher: blake3 = field(default_factory=blake3)
+
+    def add(self, row: bytes) -> None:
+        facts, packed = rows.split_row(row)
+        self._hasher.update(len(facts).to_bytes(4, "little") + facts)
+        if packed:
+            content = rows.unpack_content(packed)
+            holes = repr(tuple(content.holes)).encode()
+            self._hasher.update(content.digest + bytes([content.flags & rows.UNSURE]) + holes)
+        self.rows += 1
+
+    def digest(self) -> tuple[int, bytes]:
+        return self.rows, self._hasher.digest()
+
+
+def compare(target: Engine, parts: list[Part], expected: Seen, *, fresh: bytearray | None) -> None:
+    """Read the copy's manifest back, and see that every chunk it needs is in a pack.
+
+    Args:
+        fresh: read back also the files of the rows that this marks; None reads none.
+
+    Raises:
+        Damaged: the copy is not what it should be; it was not published.
+    """
+    found = Seen()
+    manifest = Manifest(parts, target.chunks.manifest, "the copy")
+    for number, row in enumerate(manifest.rows()):
+        found.add(row)
+        if fresh is not None and fresh[number]:
+            _read_back(target, rows.unpack_row(row))
+    if found.digest() != expected.digest():
+        raise Damaged("the copy", "its manifest is not what was written")
+    for _, ref in needed(parts, target.chunks):
+        if ref[:32] not in target.stock.index:
+            raise Damaged("the copy", f"chunk {ref[:8].hex()} is in no pack")
+
+
+def _read_back(target: Engine, entry: StoredEntry) -> None:
+    hasher = blake3()
+    with Content(target.chunks).open(entry) as file:
+        while block := file.read(_BLOCK):
+            hasher.update(block)
+    if hasher.digest() != entry.digest:
+        raise Damaged("the copy", "a file's content is not what it was")
