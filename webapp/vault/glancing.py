@@ -79,7 +79,7 @@ class Glance:
         size = status.st_size
         if size >= MEDIA.smallest or status.st_blocks * 512 < size or profile_of(path) != MEDIA:
             return None
-        space, started = self._store.space(size + 1), self._time_ns()
+        space, started = self._store.space(size), self._time_ns()
         try:
             xattrs = self._fill(space, sighting)
         except OSError:
@@ -87,7 +87,7 @@ class Glance:
         if xattrs is None:
             return None
         self._progress.read(size)
-        digest = blake3(space[:size]).digest()
+        digest = blake3(space).digest()
         refs = (self._store.placed(size),) if size else ()
         newest = max(status.st_mtime_ns, status.st_ctime_ns)
         flags = rows.UNSURE if is_young(newest, started) else 0
@@ -99,7 +99,6 @@ class Glance:
         _, status, folder, name = sighting
         file = self.eyes.open(folder, name)
         try:
-            # One byte more than there should be, to see that it ends where it should.
             length = os.readv(file, (space,))
             after = os.fstat(file)
             xattrs = self.eyes.xattrs(file)
