@@ -85,9 +85,7 @@ class IndexCache:
 
     def discard(self) -> None:
         """Remove the files: something is wrong with them."""
-        for kind in ("index", "recent"):
-            with suppress(OSError):
-                self._path(kind).unlink()
+        self._remove("index", "recent")
         self._base = self._recent = NO_HEAD
         self._saved = (0, 0)
 
@@ -103,15 +101,15 @@ class IndexCache:
         kept = rebuilt((index.recent,), only=loose, scratch=self.folder)
         self._base = self._write("index", table, covered, base=bytes(16))
         self._recent = NO_HEAD
-        with suppress(FileNotFoundError):
-            self._path("recent").unlink()
+        self._remove("recent")
         index.use(IndexFile(self._path("index"), self._key), kept)
 
     def _save_recent(self, index: Index, covered: set[bytes], loose: Collection[str]) -> None:
-        there = self._peek("recent")
         if self._peek("index").identity != self._base.identity:
             return
-        if there.generation > self._recent.generation and there.chunks >= index.recent.count:
+        there = self._peek("recent")
+        is_newer = there.generation > self._recent.generation
+        if is_newer and there.base == self._base.identity and there.chunks >= index.recent.count:
             return
         table = index.recent
         if any(table.pack_of(name) is not None for name in loose):
@@ -129,14 +127,22 @@ class IndexCache:
             return None
         try:
             return IndexFile(self._path(kind), self._key)
-        except (OSError, Doubt):
-            return None
+        except Doubt:
+            self._remove(kind)
+        except OSError:
+            pass  # there is none, or none that can be read
+        return None
 
     def _into_memory(self, file: IndexFile) -> Table | None:
         try:
             return restored(file, scratch=self.folder)
         except Doubt:
             return None
+
+    def _remove(self, *kinds: str) -> None:
+        for kind in kinds:
+            with suppress(OSError):
+                self._path(kind).unlink()
 
     def _peek(self, kind: str) -> Head:
         """What a file says of itself, not authenticated: enough to leave it alone."""

@@ -124,7 +124,7 @@ class IndexFile(Lookup):
         return self._read(self._starts[1] + start, length)
 
     def make_sure(self, block: int) -> None:
-        if self._sure is not None and not self._sure[block]:
+        if not self._sure[block]:
             self._block(0, block, block)
             self._sure[block] = 1
 
@@ -159,7 +159,7 @@ class IndexFile(Lookup):
         ids, segments, slots = self.head.sections
         self._ids_at = _HEAD.size + _MARK_BYTES + self.head.front_bytes
         self._starts = (self._ids_at, self._ids_at + ids, self._ids_at + ids + segments)
-        self._sure, self._plain = bytearray(_blocks(ids)), False
+        self._sure = bytearray(_blocks(ids))
         self._sure_segments = bytearray(_blocks(segments))
         before = _blocks(ids) + _blocks(segments)
         for block in range(_blocks(slots)):
@@ -168,7 +168,7 @@ class IndexFile(Lookup):
         table = memoryview(self._map)[self._starts[2] :].cast("I")
         mask = (1 << self.head.bits) - 1
         view = self._map if ids <= MAPPED_BYTES else None
-        self.state = (table, mask, 0xFFFFFFFF ^ mask, view, self._ids_at)
+        self.state = (table, mask, 0xFFFFFFFF ^ mask, view, self._ids_at, self._sure)
 
     def _block(self, section: int, block: int, mark: int) -> bytes:
         """A block of a section, authenticated."""

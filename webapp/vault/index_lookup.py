@@ -14,6 +14,7 @@ import struct
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from webapp.vault.ids import ID_BYTES
@@ -24,7 +25,7 @@ SEGMENT = struct.Struct("=IIII")  # first chunk, offset, length, raw length
 _HEAD = struct.Struct("=Q24x").unpack
 _NEAR = 1024
 View = bytearray | mmap.mmap
-State = tuple[Sequence[int], int, int, View | None, int]
+State = tuple[Sequence[int], int, int, View | None, int, bytearray | None]
 
 
 class PackRow(NamedTuple):
@@ -62,15 +63,13 @@ class Lookup:
         self.firsts = array("I")
         self.count = 0
         self.segment_count = 0
-        self.state: State = (b"\0", 0, 0, bytearray(), 0)
+        self.state: State = (b"\0", 0, 0, bytearray(), 0, None)
         self._names: dict[str, int] = {}
-        self._plain = True  # all is authenticated, and all packs count
-        self._sure: bytearray | None = None
         self._void: tuple[list[int], list[int]] | None = None
         self._near: dict[int, tuple[PackRow, list[tuple[int, ...]]]] = {}
 
     def read_id(self, number: int) -> bytes:
-        """One id, as it lies there; if it matches, ``make_sure`` of it."""
+        """One id, as it lies there: ``make_sure`` of it first."""
         raise NotImplementedError
 
     def read_ids(self, first: int, count: int) -> bytes:
@@ -86,16 +85,18 @@ class Lookup:
 
     def find(self, identity: bytes) -> int:
         """The number of a chunk in a pack that counts; 0 if there is none. This is the hot path."""
-        slots, mask, tags, view, origin = self.state
+        slots, mask, tags, view, origin, sure = self.state
         (head,) = _HEAD(identity)
         at = head & mask
         tag = head >> 32 & tags
         while entry := slots[at]:
             if entry & tags == tag:
                 number = entry & mask
+                if sure is not None and not sure[number >> 11]:
+                    self.make_sure(number >> 11)
                 start = origin + (number << 5)
                 one = view[start : start + ID_BYTES] if view is not None else self.read_id(number)
-                if one == identity and (self._plain or self._counts(number)):
+                if one == identity and (self._void is None or self._counts(number)):
                     return number
             at += 1
         return 0
@@ -143,10 +144,10 @@ class Lookup:
     def places(self, pack: int) -> list[Place]:
         """Where a pack's segments lie."""
         segments = self._segments(pack)
-        ends = [*(one[0] for one in segments[1:]), self._chunks(pack)[1]]
+        end = (self._chunks(pack)[1], 0, 0, 0)
         return [
-            Place(offset, length, raw, end - first)
-            for (first, offset, length, raw), end in zip(segments, ends, strict=True)
+            Place(offset, length, raw, following[0] - first)
+            for (first, offset, length, raw), following in pairwise([*segments, end])
         ]
 
     def info(self, pack: int) -> PackInfo:
@@ -163,7 +164,6 @@ class Lookup:
         """Pass over the chunks of these packs from now on."""
         spans = self._spans(names)
         self._void = ([one[0] for one in spans], [one[1] for one in spans]) if spans else None
-        self._plain = self._void is None and self._sure is None
 
     def chunks_of(self, names: Iterable[str]) -> int:
         """How many chunks these packs hold, as far as they are known."""
@@ -174,13 +174,9 @@ class Lookup:
         return sorted(self._chunks(pack) for pack in known if pack is not None)
 
     def _counts(self, number: int) -> bool:
-        sure, void = self._sure, self._void
-        if sure is not None and not sure[number >> 11]:
-            self.make_sure(number >> 11)
-        if void is None:
-            return True
-        at = bisect_right(void[0], number) - 1
-        return at < 0 or number >= void[1][at]
+        starts, ends = self._void or ([], [])
+        at = bisect_right(starts, number) - 1
+        return at < 0 or number >= ends[at]
 
     def _chunks(self, pack: int) -> tuple[int, int]:
         """The number of a pack's first chunk, and of the first behind its last."""

@@ -97,13 +97,15 @@ class Table(Lookup):
             else:
                 break
             bits += 1
+            if bits > MOST_BITS:
+                raise OverflowError("more chunks than a local index can hold")
         self.slots, self.bits = slots, bits
         self._settle()
 
     def _settle(self) -> None:
         """Let those who ask see what is new, all at once."""
         mask = (1 << self.bits) - 1
-        self.state = (self.slots, mask, 0xFFFFFFFF ^ mask, self.id_lump.view, 0)
+        self.state = (self.slots, mask, 0xFFFFFFFF ^ mask, self.id_lump.view, 0, None)
 
     @staticmethod
     def _insert(slots: array[int], bits: int, ids: memoryview, first: int) -> bool:

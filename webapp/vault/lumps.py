@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-LIMIT_BYTES = 32 << 20
+LIMIT_BYTES = 32 << 20  # this much lies in memory
 PIECE_BYTES = 1 << 20
 
 
@@ -17,21 +17,19 @@ class Lump:
 
     Args:
         folder: where the temporary file goes; None leaves that to the system.
-        limit_bytes: what may lie in memory.
 
     Attributes:
         view: the bytes, while they lie in memory.
     """
 
-    def __init__(self, folder: Path | None, *, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.view: bytearray | None = bytearray()
         self.size = 0
         self._folder = folder
-        self._limit = limit_bytes
         self._file = -1
 
     def append(self, data: bytes | memoryview) -> None:
-        if self.view is not None and self.size + len(data) > self._limit:
+        if self.view is not None and self.size + len(data) > LIMIT_BYTES:
             self._spill(self.view)
         if self.view is not None:
             self.view += data
