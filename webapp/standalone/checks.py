@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
 
+from webapp.items import StoredEntry, is_safe
 from webapp.standalone.naming import snapshot_called
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.checks.coverage import CoverageReport
@@ -69,3 +75,62 @@ def _coverage(found: CoverageReport) -> Document:
 
 def _moment(nanoseconds: int) -> str:
     return datetime.fromtimestamp(nanoseconds // 10**9, UTC).isoformat()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mending:
+    """How to repair.
+
+    Attributes:
+        sources: files and folders that may still hold what is lost.
+    """
+
+    is_dry: bool = False
+    sources: tuple[Path, ...] = ()
+
+
+def repair(where: Where, mending: Mending, *, tell: Tell) -> Document:
+    """Mend a vault; what ``--json`` prints."""
+    started = time.monotonic()
+    find = partial(candidates, mending.sources) if mending.sources else None
+    with opened(where) as vault:
+        report = vault.repair(is_dry=mending.is_dry, find=find, on_progress=tell)
+    return {
+        "ok": report.ok,
+        "dry_run": report.is_dry,
+        "found": report.found,
+        "actions": report.actions,
+        "restored_chunks": report.restored_chunks,
+        "lost": report.lost,
+        "lost_count": report.lost_count,
+        "left": report.left,
+        "notes": report.notes,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def candidates(sources: Iterable[Path], entry: StoredEntry) -> Iterator[BinaryIO]:
+    """Open the files below *sources* that a snapshot's file may have come from: at its own place,
+    at the same place below a source, and a source that is itself a file."""
+    if not is_safe(entry.path):
+        return
+    below = os.fsdecode(entry.path.partition(b"/")[2])
+    own, seen = Path("/") / below, set[Path]()
+    for source in sources:
+        inside = own == source or source in own.parents
+        for path in (own if inside else source, source / below, source):
+            if path not in seen and (file := _opened(path)) is not None:
+                seen.add(path)
+                yield file
+
+
+def _opened(path: Path) -> BinaryIO | None:
+    """A regular file, never by way of a link in its last part; None if it cannot be read."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        return None
+    return os.fdopen(number, "rb", buffering=0)

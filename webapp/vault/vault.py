@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from webapp.items import EntrySource, Report, StoredContent, StoredEntry, Tally
 from webapp.vault import config, keys, manifests, rows, self_test
 from webapp.vault.checks.findings import VerifyReport
+from webapp.vault.checks.repairs import RepairReport
 from webapp.vault.checks.verifying import Check, check
 from webapp.vault.derivation import KEY_BYTES, KeyRing
 from webapp.vault.engine import BackupResult, Engine, Order
@@ -214,6 +215,19 @@ class Vault:
     def objects(self) -> Iterator[StoredObject]:
         """Every object that the storage holds for this vault, by name and size."""
         return self._engine.storage.list("")
+
+    def repair(self, **details: Any) -> RepairReport:
+        """Mend what can be mended, and say exactly what is lost.
+
+        Args:
+            details: ``is_dry``, ``find``, ``on_progress`` as in ``Repair``.
+
+        Raises:
+            Busy: somebody is changing the keys.
+        """
+        from webapp.vault.checks.repairing import Repair, repair
+
+        return repair(self._engine, Repair(**details))
 
     def close(self) -> None:
         """Forget what was read. Safe to call twice."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from blake3 import blake3
 
 from webapp.vault import frames, packs
-from webapp.vault.checks.inventory import known_catalogue, known_info
+from webapp.vault.checks.inventory import ids_of, known_catalogue, known_info
 from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged
 from webapp.vault.ids import ID_BYTES, chunk_id
@@ -25,6 +26,8 @@ class PackCheck:
         problems: in words; empty if every byte is as written.
         lost: ids of chunks that are named by its catalogue and cannot be had from it.
         sound: numbers of the segments that are.
+        sound_chunks: how many chunks those hold.
+        differs: the index says something else of it than its trailer.
         info: what the pack holds, from its trailer or the index; None if neither tells.
     """
 
@@ -33,7 +36,21 @@ class PackCheck:
     problems: list[str] = field(default_factory=list)
     lost: list[bytes] = field(default_factory=list)
     sound: list[int] = field(default_factory=list)
+    sound_chunks: int = 0
+    differs: bool = False
     info: PackInfo | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the pack is as written, whatever others say of it."""
+        return not self.problems or (self.differs and len(self.problems) == 1)
+
+    def saved(self) -> set[bytes]:
+        """Ids of the chunks in its sound segments."""
+        if self.info is None:
+            return set()
+        every, lost = set(ids_of(self.info)), set(self.lost)
+        return every - lost
 
     def note(self, problem: str) -> None:
         if problem not in self.problems:
@@ -50,9 +67,20 @@ def read_whole(storage: Storage, ring: KeyRing, name: str, *, stock: Stock) -> P
     if found.problems:
         known = known_info(stock, name)
         found = inspect(ring, name, storage.get(FOLDER + name), known=known)
+        if known is not None:
+            _lose_what_the_index_promised(found, known)
     elif found.info is not None and known_catalogue(stock, name) != found.info.catalogue:
+        found.differs = True
         found.note("the index says something else of it than its trailer")
     return found
+
+
+def _lose_what_the_index_promised(found: PackCheck, known: PackInfo) -> None:
+    """Another pack's bytes under this name: what readers look for here is not here."""
+    if found.info is None or found.info.catalogue != known.catalogue:
+        promised = set(ids_of(known))
+        promised.difference_update(ids_of(found.info) if found.info else ())
+        found.lost += sorted(promised.difference(found.lost))
 
 
 def inspect(ring: KeyRing, name: str, data: bytes, *, known: PackInfo | None) -> PackCheck:
@@ -123,6 +151,7 @@ def _read_segments(ring: KeyRing, key: ObjectKey, data: memoryview, *, check: Pa
         try:
             read_segment(key, counter, place, data=data, ids=ids[at:until], id_key=id_key)
             check.sound.append(counter)
+            check.sound_chunks += place.chunk_count
         except Damaged as error:
             check.note(error.problem)
             check.lost += [bytes(ids[one : one + ID_BYTES]) for one in range(at, until, ID_BYTES)]
@@ -146,3 +175,17 @@ def read_segment(
     if found != ids:
         raise Damaged("", f"a chunk of segment {counter} is not what its id says")
     return chunks
+
+
+def chunks_of(ring: KeyRing, data: bytes, found: PackCheck) -> Iterator[memoryview]:
+    """The chunks of the sound segments of a pack that was inspected."""
+    assert found.info is not None
+    info = found.info
+    key = ObjectKey(ring, info.kind, info.salt)
+    places, _ = packs.read_catalogue(info.catalogue, where=info.object_name)
+    for counter in found.sound:
+        place = places[counter]
+        sealed = memoryview(data)[place.offset : place.offset + place.length]
+        head, frame = key.open(counter, sealed, where=info.object_name)
+        decoded = frames.decode(head, frame, where=info.object_name)
+        yield from packs.split_segment(decoded, where=info.object_name)

@@ -27,7 +27,7 @@ _PACKS_PER_NOTE = 1024  # so that a check of days, cut short, is not begun again
 OnProgress = Callable[[int, int, str], None]
 
 
-def _nobody(done: int, total: int, words: str) -> None:
+def nobody(done: int, total: int, words: str) -> None:
     """Nobody wants to know."""
 
 
@@ -48,7 +48,7 @@ class Check:
     read_data: float | None = 0.0
     period_days: float = PERIOD_DAYS
     remember: bool = True
-    on_progress: OnProgress = _nobody
+    on_progress: OnProgress = nobody
 
 
 def check(engine: Engine, order: Check) -> VerifyReport:
@@ -62,6 +62,7 @@ class Verification:
     Attributes:
         damaged: what reading packs whole has shown of those that are not as written.
         lost: ids of needed chunks that cannot be had, and the object to blame.
+        is_whole: whether it could be carried out to its end.
     """
 
     def __init__(self, engine: Engine, order: Check) -> None:
@@ -69,12 +70,14 @@ class Verification:
         self._order = order
         self._report = VerifyReport()
         self._sizes: dict[str, int] = {}
-        self._packs_read = 0
+        self._problems: list[Damaged] = []
         self.findings = Findings()
         self.needs = needs.Needs(engine, self.findings)
         self.roots = RootsCheck(engine, self.findings)
         self.damaged: dict[str, pack_check.PackCheck] = {}
         self.lost: dict[bytes, str] = {}
+        self.packs_read = 0
+        self.is_whole = False
 
     def run(self) -> VerifyReport:
         engine = self._engine
@@ -90,9 +93,12 @@ class Verification:
             self.roots.read(FINISHED + self._order.snapshot)
         if self._see_stock():
             self._look_up()
+            if self._order.snapshot is None:
+                self._note_problems()
             self._read_packs()
             self._find_harm()
             self._remember()
+            self.is_whole = True
         return self._finish()
 
     def _moment(self) -> int:
@@ -110,10 +116,15 @@ class Verification:
             self.findings.note(error.object_name, error.problem)
             self._report.notes.append("The rest was not checked, for nothing is sure without it.")
             return False
-        if self._order.snapshot is None:
-            for problem in self._engine.stock.problems:
-                self.findings.note(problem.object_name, problem.problem)
+        self._problems = list(self._engine.stock.problems)
         return True
+
+    def _note_problems(self) -> None:
+        """What the stock met; of condemned packs that nobody needs nobody need hear."""
+        dead = self._engine.stock.condemned - self.needs.packs
+        for problem in self._problems:
+            if problem.object_name.removeprefix(FOLDER) not in dead:
+                self.findings.note(problem.object_name, problem.problem)
 
     def _check_small(self) -> None:
         small = SmallObjects(self._engine, self.findings)
@@ -182,7 +193,7 @@ class Verification:
     def _take(self, found: pack_check.PackCheck | None, fresh: list[str]) -> None:
         if found is None:
             return
-        self._packs_read += 1
+        self.packs_read += 1
         self._report.objects += 1
         self._report.bytes_read += found.size_bytes
         if not found.problems:
@@ -225,7 +236,7 @@ class Verification:
         if not names:
             return
         try:
-            self._report.notes += distrust(self._engine, names, read=self._packs_read)
+            self._report.notes += distrust(self._engine, names, read=self.packs_read)
         except StorageError as error:
             self._report.notes.append(f"Damaged packs could not be marked as such: {error}")
 

@@ -1,0 +1,82 @@
+"""``lastgood vault repair``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from webapp.cli.framework import EXIT, Console, prints_data
+from webapp.cli.vault.options import opens_vault
+from webapp.cli.vault.progress import shown
+from webapp.cli.vault.verify import error_lines
+from webapp.formatting import number
+from webapp.standalone import checks
+from webapp.standalone.checks import Mending
+from webapp.standalone.vaults import Where
+
+_MOST_LINES = 200
+
+
+@click.command("repair")
+@opens_vault
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    metavar="PATH",
+    help="Files or folders that may still hold what is lost; may be given again.",
+)
+@prints_data
+def repair(where: Where, *, dry_run: bool, sources: tuple[Path, ...], console: Console) -> int:
+    """Read all of VAULT, mend what can be mended, and say exactly what is lost.
+
+    What is sound is kept, nothing is removed but copies and hints that cannot be read, and no
+    snapshot is changed. With --from, lost data is looked for in files as they are now.
+
+    Ends with 1 if something is lost or could not be mended.
+
+    Example: lastgood vault repair /mnt/backup --from /srv/web
+    """
+    mending = Mending(is_dry=dry_run, sources=tuple(path.absolute() for path in sources))
+    with shown("repair") as tell:
+        found = checks.repair(where, mending, tell=tell)
+    console.data(found, lambda: list(_lines(found)))
+    return EXIT.DONE if found["ok"] else EXIT.FAILED
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    if not found["found"] and not found["actions"]:
+        yield "Nothing is wrong, nothing was done."
+        return
+    if found["dry_run"]:
+        for error in found["found"]:
+            yield from error_lines(error)
+    would = "would be " if found["dry_run"] else ""
+    for action in found["actions"]:
+        yield f"{would}mended: {action['object']}: {action['action']}"
+    yield from found["notes"]
+    yield from _losses(found)
+    for error in found["left"]:
+        yield f"left: {error['object']}: {error['problem']}"
+    if found["ok"]:
+        yield "Everything was mended; nothing is lost."
+
+
+def _losses(found: dict[str, Any]) -> Iterator[str]:
+    for one in found["lost"][:_MOST_LINES]:
+        spans = ", ".join(f"{start}-{end}" for start, end in one["ranges"])
+        where = f"{one['snapshot'][:8]} ({one['source']})"
+        yield f"lost: {where}: {one['path']}" + (f": bytes {spans}" if spans else "")
+    more = found["lost_count"] - min(len(found["lost"]), _MOST_LINES)
+    if more:
+        yield f"and {number(more)} more; --json lists them"
+    if found["lost"]:
+        yield "The next backup stores again what its source still has."
+
+
+COMMAND = repair
