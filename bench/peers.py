@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -50,7 +51,12 @@ def main() -> int:
     lacking = missing(options.programs)
     if lacking:
         say(f"Not on this machine: {' '.join(lacking)}. Run: .ci/packages {' '.join(lacking)}")
-        return 2
+        if not options.quick:
+            return 2
+        options.programs = [
+            one for one in options.programs if shutil.which(one) or one == "lastgood"
+        ]
+        options.syncs = options.syncs if "strace" not in lacking else []
     with tempfile.TemporaryDirectory(dir=options.work, prefix="peers-") as name:
         wanted = _wanted(options, Path(name))
         started = time.monotonic()
@@ -59,9 +65,9 @@ def main() -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "peers.json").write_text(json.dumps(result, indent=1))
     (options.output / "peers.md").write_text(report.markdown(result))
-    met = report.say_goals(result)
+    met = options.quick or report.say_goals(result)
     say(f"{result['minutes']} minutes; written to {options.output}/peers.md and peers.json")
-    return 0 if met or options.quick else 1
+    return 0 if met else 1
 
 
 def _measure_all(wanted: Wanted) -> dict[str, Any]:
@@ -69,6 +75,7 @@ def _measure_all(wanted: Wanted) -> dict[str, Any]:
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": report.machine(),
         "versions": versions(wanted.programs) | {"rclone": s3.label()},
+        "quick": wanted.scale < 1,
         "data": {},
         "syncs": {},
     }

@@ -41,13 +41,23 @@ class DataSet:
         """Go back to the first state where that is cheap; before each round."""
 
     def change(self, operation: str, seed: int) -> None:
-        """Change 1 %: of the files, for one in a hundred of them a line is put in."""
-        paths = sorted(path for path in self.tree.rglob("*") if path.is_file(follow_symlinks=False))
+        """Change 1 % of it; in a process of its own, too."""
+        in_own_process(self._change, operation, seed)
+
+    def _change(self, operation: str, seed: int) -> None:
+        """A line is put into one in a hundred files."""
+        paths = [
+            os.path.join(folder, name) for folder, _, names in os.walk(self.tree) for name in names
+        ]
         draw = random.Random(seed)
-        for path in draw.sample(paths, max(len(paths) // 100, 1)):
-            data = path.read_bytes()
-            at = draw.randint(0, len(data))
-            path.write_bytes(data[:at] + b"changed %d\n" % seed + data[at:])
+        for path in draw.sample(sorted(paths), max(len(paths) // 100, 1)):
+            if os.path.islink(path):
+                continue
+            with open(path, "r+b") as file:
+                data = file.read()
+                at = draw.randint(0, len(data))
+                file.seek(at)
+                file.write(b"changed %d\n" % seed + data[at:])
 
     def _make(self) -> None:
         raise NotImplementedError
@@ -91,7 +101,7 @@ class Large(DataSet):
             fill = random_blocks if number % 2 else text_blocks
             write(self.tree / f"file-{number:02}.bin", fill(blocks, number))
 
-    def change(self, operation: str, seed: int) -> None:
+    def _change(self, operation: str, seed: int) -> None:
         draw = random.Random(seed)
         for path in sorted(self.tree.iterdir()):
             blocks = path.stat().st_size // MIB
@@ -164,7 +174,7 @@ class Dump(DataSet):
     def reset(self) -> None:
         self._show("first")
 
-    def change(self, operation: str, seed: int) -> None:
+    def _change(self, operation: str, seed: int) -> None:
         self._show(operation.removeprefix("changed ").removeprefix("in "))
 
     def _show(self, version: str) -> None:

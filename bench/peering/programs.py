@@ -187,9 +187,9 @@ def syncs_of(commands: Sequence[Command]) -> int:
 
 
 def missing(names: Sequence[str]) -> list[str]:
-    """Debian packages that *names* need and that are not installed."""
-    needed = [PACKAGES[name] for name in names if name in PACKAGES and not shutil.which(name)]
-    return [*needed, *([] if shutil.which("strace") else ["strace"])]
+    """Debian packages that *names* and the counting of fsyncs need, and that are not installed."""
+    wanted = [*names, "strace"]
+    return [PACKAGES[name] for name in wanted if name in PACKAGES and not shutil.which(name)]
 
 
 def versions(names: Sequence[str]) -> dict[str, str]:

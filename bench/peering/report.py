@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 import sys
@@ -37,8 +38,6 @@ def machine() -> dict[str, str]:
         platform.machine(),
     )
     memory = Path("/proc/meminfo").read_text().split()[1]
-    import os
-
     return {
         "cpu": f"{os.cpu_count()} × {cpu}",
         "memory": f"{int(memory) / (1 << 20):.0f} GiB",
@@ -102,6 +101,13 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
         yield from _syncs(result["syncs"])
     if result.get("churn"):
         yield from _churn(result["churn"])
+    if result["quick"]:
+        yield from (
+            "",
+            "A small form of the data: starting up is most of what is measured. The goals",
+        )
+        yield "are for the whole of it."
+        return
     yield from _goals(goals(result))
 
 
@@ -111,7 +117,7 @@ def _table(name: str, one: dict[str, Any]) -> Iterator[str]:
     yield f"## {name}: {one['label']}"
     yield ""
     rounds = len(next(iter(one["runs"]["first"].values()))) if "first" in one["runs"] else 0
-    yield f"{one['files']:,} files, {one['bytes'] / 1e6:,.0f} MB, {rounds} rounds."
+    yield f"{one['files']:,} files, {one['bytes'] / 1e6:,.0f} MB, rounds: {rounds}."
     yield ""
     heads = [f"{program} s (CPU s, peak MiB)" for program in programs]
     ratios = [f"of {program}" for program in programs if program != OURS]
