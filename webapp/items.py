@@ -154,6 +154,29 @@ class SightSource(EntrySource, Protocol):
         """What looks at the sightings."""
 
 
+class Fate(StrEnum):
+    """What a restore does about one entry."""
+
+    CREATE = "create"
+    UPDATE = "update"  # written anew: its content differs, or cannot be told to be the same
+    MEND = "mend"  # its content is right, its facts are not
+    LEAVE = "leave"
+
+
+class NotPlaced(Exception):
+    """One entry cannot be put where it belongs; the restore goes on without it.
+
+    Attributes:
+        code: one of the words in ``webapp.connectors.base.REASONS``.
+        is_there: it is in place, only some of its facts could not be set.
+    """
+
+    def __init__(self, code: str, message: str, *, is_there: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.is_there = is_there
+
+
 class StoredContent(Protocol):
     """Reads content back out of a snapshot."""
 

@@ -1,16 +1,36 @@
-"""Whether a folder takes ``A`` and ``a`` for one name."""
+"""Whether a folder takes ``A`` and ``a``, or two ways to write ``é``, for one name."""
 
 from __future__ import annotations
 
 import array
 import fcntl
 import os
+import unicodedata
+from enum import Enum
 
 from webapp.hosts.beneath import open_quietly
 
 _FS_IOC_GETFLAGS = 0x80086601
 _FS_CASEFOLD_FL = 0x40000000
-_FOLDING_TYPES = {"vfat", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "hfsplus"}
+_CASE_TYPES = {"vfat", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3"}
+_CASE_AND_FORM_TYPES = {"hfsplus", "apfs"}
+
+
+class Folding(Enum):
+    """Which names a folder takes for one."""
+
+    NONE = 0
+    CASE = 1
+    CASE_AND_FORM = 2  # and different compositions of one character
+
+    def key(self, name: bytes) -> bytes:
+        """Equal for names that are one to the folder."""
+        text = os.fsdecode(name)
+        if self is Folding.CASE_AND_FORM:
+            text = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
+        elif self is Folding.CASE:
+            text = text.casefold()
+        return text.encode("utf-8", "surrogateescape")
 
 
 def folds(root: int, path: bytes, *, unless: bool) -> bool:
@@ -21,9 +41,19 @@ def folds(root: int, path: bytes, *, unless: bool) -> bool:
     except OSError:
         return unless
     try:
-        return _flagged(folder) or _type_of(os.fstat(folder).st_dev) in _FOLDING_TYPES
+        return folding_of(folder) is not Folding.NONE
     finally:
         os.close(folder)
+
+
+def folding_of(folder: int) -> Folding:
+    """What the open *folder* does with names."""
+    if _flagged(folder):
+        return Folding.CASE_AND_FORM
+    kind = _type_of(os.fstat(folder).st_dev)
+    if kind in _CASE_AND_FORM_TYPES:
+        return Folding.CASE_AND_FORM
+    return Folding.CASE if kind in _CASE_TYPES else Folding.NONE
 
 
 def _flagged(folder: int) -> bool:

@@ -19,6 +19,7 @@ VaultError
 ├── VaultExists
 ├── NewerFormat           written by a later release
 ├── SnapshotMissing
+├── PathMissing           a snapshot holds nothing by this name
 ├── SnapshotRevoked       this writer was declared dead while it wrote
 ├── SelfTestFailed        this machine computes wrongly; nothing was written
 └── BadSource             a source broke the rules of ``EntrySource``
@@ -149,6 +150,12 @@ class SnapshotMissing(VaultError):
     """The vault holds no such snapshot."""
 
     code = "snapshot_missing"
+
+
+class PathMissing(VaultError):
+    """The snapshot holds nothing by this name."""
+
+    code = "path_missing"
 
 
 class SnapshotRevoked(VaultError):

@@ -17,6 +17,9 @@ from webapp.vault.errors import VaultExists, WrongKey
 from webapp.vault.hooks import Hooks
 from webapp.vault.keys import KeySlot, Wrapping
 from webapp.vault.reader import ChunkReader, Content
+from webapp.vault.restoring.outcomes import RestoreResult
+from webapp.vault.restoring.restore import Restore, RestoreOrder
+from webapp.vault.restoring.target import EntryTarget
 from webapp.vault.search import comparing, finding, patterns
 from webapp.vault.search.histories import Findings
 from webapp.vault.snapshots import FINISHED, Roots, Snapshot
@@ -30,6 +33,10 @@ _REAL = Hooks()
 
 def _ignore(_: Tally) -> None:
     """Nobody wants to know."""
+
+
+def _ignore_item(*_: object) -> None:
+    """Nobody wants to know that, either."""
 
 
 class Vault:
@@ -141,6 +148,30 @@ class Vault:
 
     def content(self) -> StoredContent:
         return self._content
+
+    def restore(
+        self,
+        snapshot: Snapshot | str,
+        target: EntryTarget,
+        *,
+        on_item: Callable[[bytes, str, str], None] = _ignore_item,
+        on_progress: Callable[[int, int, bytes], None] = _ignore_item,
+        **details: Any,
+    ) -> RestoreResult:
+        """Write a snapshot into *target*; what is there already and right is left alone.
+
+        Args:
+            details: ``include``, ``dry_run``, ``paranoid`` as in ``RestoreOrder``.
+
+        Raises:
+            SnapshotMissing, PathMissing: the vault holds no such snapshot, or that no such path.
+            StorageError: the vault's place failed; a second start goes on where this one ended.
+        """
+        found = snapshot if isinstance(snapshot, Snapshot) else self.snapshot(snapshot)
+        order = RestoreOrder(
+            snapshot=found, target=target, on_item=on_item, on_progress=on_progress, **details
+        )
+        return Restore(self._engine, self._manifest(found), order=order).run()
 
     def verify(
         self, *, snapshot: str | None = None, read_data: float | None = 0.0, **details: Any

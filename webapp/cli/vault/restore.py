@@ -1,0 +1,99 @@
+"""``lastgood vault restore``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from webapp.cli.framework import EXIT, Console, prints_data
+from webapp.cli.vault.options import opens_vault
+from webapp.cli.vault.progress import shown
+from webapp.formatting import length, number, size
+from webapp.standalone.restoring import Wish
+from webapp.standalone.restoring import restore as restore_it
+from webapp.standalone.vaults import Where
+
+_SIGNS = {"create": "+", "update": "~", "blocked": "!"}
+
+
+@click.command("restore")
+@opens_vault
+@click.argument("snapshot")
+@click.option(
+    "--target",
+    "folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Write below this folder, each path in full; made if it is not there.",
+)
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="PATH",
+    help="Only this, with all below it; as vault ls shows it; may be given again.",
+)
+@click.option("--source", metavar="NAME", help="Whose newest snapshot latest means.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option(
+    "--paranoid",
+    is_flag=True,
+    help="Compare files by content, not by time; read again what was written.",
+)
+@click.option(
+    "--owners",
+    type=click.Choice(["id", "name"]),
+    default="id",
+    show_default=True,
+    help="How to find the owners of files on this machine.",
+)
+@prints_data
+def restore(where: Where, console: Console, *, owners: str, **wishes: Any) -> int:
+    """Write SNAPSHOT (its id, or latest), or a part of it, into a folder.
+
+    Files that are right already are left alone, and nothing that the snapshot lacks is removed.
+    Stopped at any moment and started again, it goes on. Ends with 3 if some entries could not be
+    restored, or not with all that belongs to them: they are listed.
+
+    Example: lastgood vault restore /mnt/backup latest --target / --include /home/anna
+    """
+    wish = Wish(by_name=owners == "name", **wishes)
+    with shown("restore") as tell:
+        done = restore_it(where, wish, tell=tell, show=_shower(wish))
+    console.data(done, lambda: _lines(done, dry_run=wish.dry_run))
+    return EXIT.PARTIAL if done["blocked"] or done["failed"] else EXIT.DONE
+
+
+def _shower(wish: Wish) -> Any:
+    """A dry run lists what it would do; a restore only what it cannot."""
+
+    def show(step: str, path: str, why: str) -> None:
+        if wish.dry_run or step == "blocked":
+            click.echo(f"{_SIGNS[step]} {path}{'  ' + why if why else ''}", err=True)
+
+    return show
+
+
+def _lines(done: dict[str, Any], *, dry_run: bool) -> list[str]:
+    would = "would be " if dry_run else ""
+    found = [
+        f"{number(done['created'])} {would}created, {number(done['updated'])} {would}updated, "
+        f"{number(done['unchanged'])} right already"
+    ]
+    if dry_run:
+        found.append(f"{size(done['bytes_written'])} would be written; nothing was changed.")
+    else:
+        found.append(
+            f"wrote {size(done['bytes_written'])}, fetched {size(done['bytes_fetched'])} "
+            f"in {length(done['seconds'])}"
+        )
+    failed = [one for one in done["problems"] if one["outcome"] == "failed"]
+    found += [f"! {one['path']}  {one['message']}" for one in failed]
+    if done["blocked"] or done["failed"]:
+        found.append(f"{number(done['blocked'])} blocked, {number(done['failed'])} failed.")
+    return found
+
+
+COMMAND = restore

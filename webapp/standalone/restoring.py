@@ -1,0 +1,146 @@
+"""Writing a snapshot, or a part of it, into a folder of this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from webapp.errors import ConnectorError
+from webapp.hosts.restoring.target import FolderTarget
+from webapp.items import Fate, path_to_text
+from webapp.standalone.listing import shown_path, stored_path
+from webapp.standalone.naming import snapshot_called
+from webapp.standalone.vaults import Where, opened
+from webapp.vault.restoring.outcomes import Problem, RestoreResult
+from webapp.vault.snapshots import Snapshot
+from webapp.vault.storage.local import LocalStorage
+from webapp.vault.vault import Vault
+
+TREE = b"tree"
+Document = dict[str, object]
+Tell = Callable[[int, int, str], None]
+Show = Callable[[str, str, str], None]
+_STEPS = {Fate.CREATE: "create", Fate.UPDATE: "update", Fate.MEND: "update"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What to restore, where to and how.
+
+    Attributes:
+        include: paths as ``vault ls`` shows them; none means everything.
+        source: whose newest snapshot ``latest`` means.
+        paranoid: compare files by what is in them, and read again what was written.
+        by_name: give files to users by name, where the name exists here.
+    """
+
+    snapshot: str
+    folder: Path
+    include: Sequence[str] = ()
+    source: str | None = None
+    dry_run: bool = False
+    paranoid: bool = False
+    by_name: bool = False
+
+
+def restore(where: Where, wish: Wish, *, tell: Tell, show: Show) -> Document:
+    """Restore, or say what would be done.
+
+    A snapshot of nothing but files is restored without the word ``tree``; of one with databases or
+    configuration, each section gets a folder.
+
+    Args:
+        tell: progress, in bytes.
+        show: told of each entry that is not right already: what is done, its path, and why not.
+
+    Raises:
+        ConnectorError: the folder cannot be used.
+        VaultError: the vault cannot be read, or holds no such thing.
+    """
+    started = time.monotonic()
+    with opened(where) as vault:
+        found = snapshot_called(vault, _called(wish))
+        include = tuple(map(stored_path, wish.include))
+        _refuse_vault(where, wish.folder)
+        with FolderTarget(
+            wish.folder,
+            section=_section(vault, found),
+            dry_run=wish.dry_run,
+            by_name=wish.by_name,
+            by_content=wish.paranoid,
+        ) as target:
+            result = vault.restore(
+                found,
+                target,
+                include=include,
+                dry_run=wish.dry_run,
+                paranoid=wish.paranoid,
+                on_item=_shower(show),
+                on_progress=_teller(tell),
+            )
+            target.finish(whole=not include)
+    return _document(result, time.monotonic() - started)
+
+
+def _called(wish: Wish) -> str:
+    if wish.source and wish.snapshot == "latest":
+        return f"latest:{wish.source}"
+    return wish.snapshot
+
+
+def _section(vault: Vault, snapshot: Snapshot) -> bytes:
+    """The section that needs no folder of its own, since it is the only one: others sort first."""
+    first = next(vault.entries(snapshot), None)
+    return TREE if first is None or first.path.partition(b"/")[0] == TREE else b""
+
+
+def _refuse_vault(where: Where, folder: Path) -> None:
+    """Nothing is restored into the vault itself."""
+    storage = where.storage()
+    if isinstance(storage, LocalStorage):
+        place, target = os.path.realpath(storage.root), os.path.realpath(folder)
+        if target == place or target.startswith(place.rstrip("/") + "/"):
+            raise ConnectorError("inside_own_data", f"{folder} lies in the vault. Name another.")
+
+
+def _shower(show: Show) -> Callable[[bytes, str, str], None]:
+    def shown(path: bytes, step: str, why: str) -> None:
+        if step != Fate.LEAVE:
+            show(_STEPS.get(Fate(step), step) if step != "blocked" else step, shown_path(path), why)
+
+    return shown
+
+
+def _teller(tell: Tell) -> Callable[[int, int, bytes], None]:
+    def told(done: int, total: int, path: bytes) -> None:
+        tell(done, total, path_to_text(path))
+
+    return told
+
+
+def _document(result: RestoreResult, seconds: float) -> Document:
+    return {
+        "snapshot_id": result.snapshot.id,
+        "created": result.created,
+        "updated": result.updated,
+        "unchanged": result.unchanged,
+        "blocked": result.blocked,
+        "failed": result.failed,
+        "bytes_written": result.bytes_written,
+        "bytes_fetched": result.bytes_fetched,
+        "bytes_needed": result.bytes_needed,
+        "seconds": round(seconds, 3),
+        "problems": [_problem(one) for one in result.problems],
+    }
+
+
+def _problem(problem: Problem) -> Document:
+    return {
+        "path": shown_path(problem.path),
+        "outcome": problem.outcome,
+        "code": problem.code,
+        "message": problem.message,
+    }

@@ -1,0 +1,300 @@
+"""Writes a snapshot, or a part of it, into a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from webapp.items import EntryKind, Fate, NotPlaced, StoredEntry
+from webapp.vault import rows
+from webapp.vault.engine import Engine
+from webapp.vault.errors import Damaged
+from webapp.vault.ids import REF, split_ref
+from webapp.vault.manifests import Manifest
+from webapp.vault.restoring.fetching import Fetching
+from webapp.vault.restoring.finding import Finder
+from webapp.vault.restoring.outcomes import Outcomes, RestoreResult
+from webapp.vault.restoring.pieces import Pieces, Placing, Whole
+from webapp.vault.restoring.ranges import Needs, Taker
+from webapp.vault.restoring.selection import Chosen, Selection
+from webapp.vault.restoring.target import EntryTarget
+from webapp.vault.snapshots import Snapshot
+
+_MOST_ENTRIES = 100_000  # looked at before anything is fetched for them
+_WEIGHT_OF_LARGE = 8
+_AT_ONCE = 256
+Ordering = tuple[Pieces, Iterator[bytes]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreOrder:
+    """What is restored, where to and how.
+
+    Attributes:
+        include: paths as the snapshot has them, each with all below it; none means everything.
+        dry_run: only say what would be done.
+        paranoid: read every file again after it was written.
+        on_item: told of each entry in order: path, what is done (a ``Fate`` or ``blocked``), why.
+        on_progress: told now and then of bytes done, bytes in all (0 if not known), and the path
+            that was reached; whatever it raises stops the restore.
+    """
+
+    snapshot: Snapshot
+    target: EntryTarget
+    include: tuple[bytes, ...] = ()
+    dry_run: bool = False
+    paranoid: bool = False
+    on_item: Callable[[bytes, str, str], None]
+    on_progress: Callable[[int, int, bytes], None]
+
+
+class Restore:
+    """One restore.
+
+    Args:
+        most_entries: how many entries are looked at, and chunks waited for, at a time.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        manifest: Manifest,
+        *,
+        order: RestoreOrder,
+        most_entries: int = _MOST_ENTRIES,
+    ) -> None:
+        self._engine = engine
+        self._order = order
+        self._target = order.target
+        self._most = most_entries
+        self._selection = Selection(manifest, order.include)
+        self._finder = Finder(engine.stock)
+        self._outcomes = Outcomes()
+        self._placing = Placing(order.target, self._outcomes, paranoid=order.paranoid)
+        self._links: list[tuple[StoredEntry, Fate, bytes]] = []
+        self._firsts: dict[bytes, bytes] = {}
+        self._unfinished: set[Pieces] = set()
+        self._current: Ordering | None = None
+        self._weight = 0
+        self._reached = b""
+        self._fetched = self._needed = 0
+
+    def run(self) -> RestoreResult:
+        """Do it.
+
+        Raises:
+            PathMissing: the snapshot lacks something that was asked for.
+            Damaged: the snapshot's own list cannot be read.
+            StorageError: the vault's place failed.
+        """
+        chosen = self._selection.rows()
+        try:
+            more = True
+            while more:
+                needs = Needs(self._finder.locate)
+                more = self._fill(chosen, needs)
+                self._finish_window(needs, last=not more)
+        finally:
+            for file in self._unfinished:
+                file.abandon()
+        return self._result()
+
+    def _fill(self, chosen: Iterator[Chosen], needs: Needs) -> bool:
+        """Look at entries until there is enough to do; False when there are no more."""
+        self._weight = 0
+        while self._weight + needs.count < self._most:
+            if self._current is not None:
+                self._current = self._go_on(self._current, needs)
+                continue
+            one = next(chosen, None)
+            if one is None:
+                return False
+            self._weight += 1
+            self._consider(one, needs)
+            if not self._weight & 1023:
+                self._tell_progress()
+        return True
+
+    def _consider(self, one: Chosen, needs: Needs) -> None:
+        self._reached = one.path
+        if one.refusal is not None:
+            self._refuse(one.path, one.refusal)
+            return
+        folder = one.path.rpartition(b"/")[0]
+        if rows.is_plain_file(one.row) and self._target.is_fresh(folder):
+            self._act_on_row(one, needs)
+            return
+        entry = self._relinked(rows.unpack_row(one.row))
+        try:
+            fate = self._target.look(entry, on_the_way=one.on_the_way)
+        except NotPlaced as why:
+            self._refuse(one.path, why)
+            return
+        self._order.on_item(one.path, fate, "")
+        self._act(entry, fate, row=one.row, needs=needs)
+
+    def _act_on_row(self, one: Chosen, needs: Needs) -> None:
+        """The short way, for most files of most restores."""
+        self._order.on_item(one.path, Fate.CREATE, "")
+        if self._order.dry_run:
+            self._outcomes.placed(Fate.CREATE, rows.size_of(one.row))
+            return
+        self._current = self._want(one.row, None, fate=Fate.CREATE, needs=needs)
+
+    def _relinked(self, entry: StoredEntry) -> StoredEntry:
+        """The entry with the name that shares its content here: the first may be left out."""
+        if not entry.hardlink or self._selection.holds(entry.hardlink):
+            return entry
+        first = self._firsts.setdefault(entry.hardlink, entry.path)
+        return replace(entry, hardlink=b"" if first == entry.path else first)
+
+    def _refuse(self, path: bytes, why: NotPlaced) -> None:
+        self._outcomes.refused(path, why)
+        self._order.on_item(path, "blocked", str(why))
+
+    def _act(self, entry: StoredEntry, fate: Fate, *, row: bytes, needs: Needs) -> None:
+        is_file = entry.kind is EntryKind.FILE
+        writes = is_file and fate in {Fate.CREATE, Fate.UPDATE}
+        size = 0 if entry.hardlink else entry.size
+        if self._order.dry_run or fate is Fate.LEAVE:
+            self._outcomes.placed(fate, size)
+        elif writes and entry.hardlink:
+            self._weight += 1
+            self._links.append((entry, fate, row))
+        elif writes:
+            self._current = self._want(row, entry, fate=fate, needs=needs)
+        else:
+            try:
+                self._target.make(entry, fate)
+            except NotPlaced as why:
+                self._placing.failed(entry, fate, why)
+            else:
+                self._outcomes.placed(fate, size)
+
+    def _want(
+        self, row: bytes, entry: StoredEntry | None, *, fate: Fate, needs: Needs
+    ) -> Ordering | None:
+        """Order a file's content; the result is what is left to be ordered of a larger one."""
+        ref = rows.only_ref(row)
+        if ref is not None:
+            if not needs.add(ref, Whole(row, fate), 0):
+                self._placing.lost(rows.row_path(row), self._finder.nowhere(ref))
+            return None
+        entry = entry or rows.unpack_row(row)
+        if not entry.chunks and not entry.holes:
+            self._placing.whole(Whole(row, fate), memoryview(b""))
+            return None
+        try:
+            file = Pieces(entry, fate, self._placing)
+        except Damaged as error:
+            self._placing.lost(entry.path, error)
+            return None
+        self._weight += _WEIGHT_OF_LARGE
+        self._unfinished.add(file)
+        return file, self._refs(entry)
+
+    def _refs(self, entry: StoredEntry) -> Iterator[bytes]:
+        """The references of a file, list by list: there may be millions."""
+        if not entry.chunks or entry.chunks[0] != rows.LIST_MARK:
+            yield from entry.chunks
+            return
+        for listed in entry.chunks[1:]:
+            found = self._engine.chunks.manifest(listed)
+            if len(found) % REF.size:
+                raise Damaged("manifest", "a list of references is cut short")
+            yield from (found[at : at + REF.size] for at in range(0, len(found), REF.size))
+
+    def _go_on(self, ordering: Ordering, needs: Needs) -> Ordering | None:
+        """Order some more of a file; None when all of it is."""
+        file, refs = ordering
+        try:
+            some = list(islice(refs, _AT_ONCE))
+        except Damaged as error:
+            some = []
+            file.expect(0)
+            file.lose(error)
+        for ref in some:
+            position = file.expected_bytes
+            file.expect(split_ref(ref)[1])
+            if not needs.add(ref, file, position):
+                file.lose(self._finder.nowhere(ref))
+        if len(some) == _AT_ONCE:
+            return ordering
+        file.all_known()
+        return None
+
+    def _finish_window(self, needs: Needs, *, last: bool) -> None:
+        self._carry(needs)
+        again = Needs(self._finder.locate)
+        for entry, fate, row in self._links:
+            self._link(entry, fate, row=row, needs=again)
+        self._links = []
+        self._carry(again)
+        self._unfinished = {self._current[0]} if self._current is not None else set()
+        if self._order.dry_run:
+            return
+        for path, why in self._target.settle(last=last):
+            self._outcomes.failed_at(path, why)
+
+    def _link(self, entry: StoredEntry, fate: Fate, *, row: bytes, needs: Needs) -> None:
+        """Link a file, or write it once more where that cannot be."""
+        try:
+            if self._target.link(entry):
+                self._outcomes.placed(fate, 0)
+                return
+        except NotPlaced as why:
+            self._placing.failed(entry, fate, why)
+            return
+        ordering = self._want(row, entry, fate=fate, needs=needs)
+        while ordering is not None:
+            ordering = self._go_on(ordering, needs)
+
+    def _carry(self, needs: Needs) -> None:
+        if not needs.count:
+            return
+        fetching = Fetching(
+            self._engine.storage,
+            self._engine.ring,
+            chunks=self._engine.chunks,
+            take=self._take,
+            lose=self._lose,
+        )
+        try:
+            fetching.run(needs.ranges(), self._tell_progress)
+        finally:
+            self._fetched += fetching.bytes_fetched
+            self._needed += fetching.bytes_needed
+
+    def _take(self, taker: Taker, chunk: memoryview) -> None:
+        if isinstance(taker.file, Whole):
+            self._placing.whole(taker.file, chunk)
+        else:
+            taker.file.take(taker.position, chunk)
+
+    def _lose(self, taker: Taker, error: Damaged) -> None:
+        if isinstance(taker.file, Whole):
+            self._placing.lost(rows.row_path(taker.file.row), error)
+        else:
+            taker.file.lose(error)
+
+    def _tell_progress(self) -> None:
+        total = 0
+        if not self._order.include:
+            total = self._order.snapshot.counts.get("logical_bytes", 0)
+        self._order.on_progress(self._outcomes.bytes_done, total, self._reached)
+
+    def _result(self) -> RestoreResult:
+        done = self._outcomes
+        return RestoreResult(
+            snapshot=self._order.snapshot,
+            created=done.created,
+            updated=done.updated,
+            unchanged=done.unchanged,
+            blocked=done.blocked,
+            failed=done.failed,
+            bytes_written=done.bytes_written,
+            bytes_fetched=self._fetched,
+            bytes_needed=self._needed,
+            problems=tuple(done.problems),
+        )

@@ -1,0 +1,104 @@
+"""Which rows of a snapshot are restored, each checked before anybody trusts its path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from webapp.items import NotPlaced, sort_key
+from webapp.vault import rows
+from webapp.vault.errors import Damaged, PathMissing
+from webapp.vault.manifests import Manifest
+
+_UNSAFE = re.compile(rb"(?:^|/)\.{0,2}(?:/|$)|\x00")
+_SECTIONS = {b"tree", b"db", b"config"}
+_FOLDER = 2  # the kind byte of a row
+
+
+class Chosen(NamedTuple):
+    """A row to restore.
+
+    Attributes:
+        on_the_way: a folder that was not asked for, but that something asked for lies in.
+        refusal: why it must not be restored, whatever the target is like.
+    """
+
+    path: bytes
+    row: bytes
+    on_the_way: bool = False
+    refusal: NotPlaced | None = None
+
+
+class Selection:
+    """The rows of a manifest that were asked for, in order.
+
+    Args:
+        include: paths as the snapshot has them, each with all below it; none means everything.
+    """
+
+    def __init__(self, manifest: Manifest, include: Sequence[bytes]) -> None:
+        self._manifest = manifest
+        self.include = _outermost(include)
+        self._last_key: bytes | None = None
+        self._leaf = b""  # of what is no folder, and so has nothing below it
+
+    def holds(self, path: bytes) -> bool:
+        """Whether *path* was asked for."""
+        if not self.include:
+            return True
+        return any(path == one or path.startswith(one + b"/") for one in self.include)
+
+    def rows(self) -> Iterator[Chosen]:
+        """Yield what was asked for, and before it the folders that it lies in.
+
+        Raises:
+            PathMissing: the snapshot has nothing by a name that was asked for.
+            Damaged: the rows are out of order.
+        """
+        self._last_key, self._leaf = None, b""
+        if not self.include:
+            yield from (self._checked(row) for row in self._manifest.rows())
+            return
+        shown: set[bytes] = set()
+        for path in self.include:
+            yield from self._way_to(path, shown)
+            count = 0
+            for row in self._manifest.under(path):
+                count += 1
+                yield self._checked(row)
+            if not count:
+                raise PathMissing(f"The snapshot holds no {path.decode(errors='replace')}.")
+
+    def _way_to(self, path: bytes, shown: set[bytes]) -> Iterator[Chosen]:
+        parts = path.split(b"/")
+        for count in range(1, len(parts)):
+            folder = b"/".join(parts[:count])
+            row = self._manifest.find(folder) if folder not in shown else None
+            shown.add(folder)
+            if row is not None and rows.is_folder(row):
+                yield self._checked(row)._replace(on_the_way=True)
+
+    def _checked(self, row: bytes) -> Chosen:
+        path = rows.row_path(row)
+        if _UNSAFE.search(path) or path.partition(b"/")[0] not in _SECTIONS:
+            words = "Its path would lead out of the target."
+            return Chosen(path, row, refusal=NotPlaced("escapes_target", words))
+        key = sort_key(path)
+        if self._last_key is not None and key <= self._last_key:
+            raise Damaged("manifest", "its rows are out of order")
+        self._last_key = key
+        if self._leaf and path.startswith(self._leaf):
+            words = "It lies below something that is no folder in the snapshot."
+            return Chosen(path, row, refusal=NotPlaced("escapes_target", words))
+        self._leaf = b"" if row[4] == _FOLDER else path + b"/"
+        return Chosen(path, row)
+
+
+def _outermost(paths: Sequence[bytes]) -> list[bytes]:
+    """Sorted, and without those that lie in another one."""
+    found: list[bytes] = []
+    for path in sorted(set(paths), key=sort_key):
+        if not found or not path.startswith(found[-1] + b"/"):
+            found.append(path)
+    return found
