@@ -14,6 +14,7 @@ from webapp.items import Fate, path_to_text
 from webapp.standalone.listing import shown_path, stored_path
 from webapp.standalone.naming import snapshot_called
 from webapp.standalone.vaults import Where, opened
+from webapp.vault.errors import PathMissing
 from webapp.vault.restoring.outcomes import Problem, RestoreResult
 from webapp.vault.snapshots import Snapshot
 from webapp.vault.storage.local import LocalStorage
@@ -64,6 +65,7 @@ def restore(where: Where, wish: Wish, *, tell: Tell, show: Show) -> Document:
     with opened(where) as vault:
         found = snapshot_called(vault, _called(wish))
         include = tuple(map(stored_path, wish.include))
+        _require(vault, found, include)
         _refuse_vault(where, wish.folder)
         with FolderTarget(
             wish.folder,
@@ -89,6 +91,13 @@ def _called(wish: Wish) -> str:
     if wish.source and wish.snapshot == "latest":
         return f"latest:{wish.source}"
     return wish.snapshot
+
+
+def _require(vault: Vault, snapshot: Snapshot, paths: Sequence[bytes]) -> None:
+    """Make sure of the paths before anything is made."""
+    for path in paths:
+        if next(vault.entries(snapshot, under=path), None) is None:
+            raise PathMissing(f"Snapshot {snapshot.id[:8]} holds no {shown_path(path)}.")
 
 
 def _section(vault: Vault, snapshot: Snapshot) -> bytes:

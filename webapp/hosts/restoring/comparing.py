@@ -75,12 +75,18 @@ class Comparing:
         folder = self._folders.there(parent)
         if self._differs(folder, name, entry, status=status, first=first):
             return Fate.UPDATE
-        link = entry.kind is EntryKind.SYMLINK
-        if not self._facts.differ(entry, status, () if link else xattrs(folder, name)):
+        return self._mended(folder, name, entry, status)
+
+    def _mended(self, folder: int, name: bytes, entry: StoredEntry, status: os.stat_result) -> Fate:
+        """What to do about facts."""
+        present = () if entry.kind is EntryKind.SYMLINK else xattrs(folder, name)
+        others = self._facts.others_differ(entry, status, present)
+        if not others and not self._facts.owner_differs(entry, status):
             return Fate.LEAVE
         # A file with other names might be one that nobody meant: it is replaced, not changed.
+        # Whoever may not give files away would replace it each time, to no purpose.
         shared = entry.kind is EntryKind.FILE and status.st_nlink > 1
-        return Fate.UPDATE if shared else Fate.MEND
+        return Fate.UPDATE if shared and (others or self._facts.is_root) else Fate.MEND
 
     def has_content(self, folder: int, name: bytes, entry: StoredEntry) -> bool:
         """Read a file, and say whether it has the digest that it should."""

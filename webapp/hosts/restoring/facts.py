@@ -35,10 +35,11 @@ class Facts:
             return entry.uid, entry.gid
         return _uid_of(entry.user, entry.uid), _gid_of(entry.group, entry.gid)
 
-    def differ(self, entry: StoredEntry, status: os.stat_result, xattrs: Xattrs) -> bool:
-        """Whether anything but content is not as *entry* has it."""
-        if (status.st_uid, status.st_gid) != self.owner(entry):
-            return True
+    def owner_differs(self, entry: StoredEntry, status: os.stat_result) -> bool:
+        return (status.st_uid, status.st_gid) != self.owner(entry)
+
+    def others_differ(self, entry: StoredEntry, status: os.stat_result, xattrs: Xattrs) -> bool:
+        """Whether anything but content and owner is not as *entry* has it."""
         if status.st_mtime_ns != entry.mtime_ns:
             return True
         if entry.kind is EntryKind.SYMLINK:

@@ -63,14 +63,9 @@ class Files:
         self, folder: Opened, name: bytes, entry: StoredEntry, data: memoryview
     ) -> list[str]:
         temporary = self.names()
-        # Most files need nothing but their time: then they are made with owner and mode at once.
-        at_once = (
-            folder.is_plain
-            and not entry.xattrs
-            and not entry.mode & self._not_at_once
-            and self.facts.owner(entry) == self._me
-        )
-        mode = entry.mode if at_once else _PRIVATE
+        # Most files are ours and have no attributes: then nothing needs to be looked at.
+        simple = folder.is_plain and not entry.xattrs and self.facts.owner(entry) == self._me
+        mode = entry.mode & 0o777 if simple else _PRIVATE
         file = os.open(temporary, _NEW, mode, dir_fd=folder.descriptor)
         try:
             try:
@@ -78,7 +73,9 @@ class Files:
                 while written < len(data):
                     written += os.write(file, data[written:])
                 lacks: list[str] = []
-                if at_once:
+                if simple:
+                    if entry.mode & self._not_at_once:
+                        os.fchmod(file, entry.mode)
                     os.utime(file, ns=(entry.mtime_ns, entry.mtime_ns))
                 else:
                     lacks = self.facts.set(file, entry, os.fstat(file))

@@ -94,7 +94,8 @@ class Making:
         try:
             status = os.fstat(handle)
             changed = stat.S_ISLNK(status.st_mode) or stat.S_ISDIR(status.st_mode)
-            if changed or (status.st_nlink > 1 and entry.kind is EntryKind.FILE):
+            shared = status.st_nlink > 1 and entry.kind is EntryKind.FILE and self._facts.is_root
+            if changed or shared:
                 raise NotPlaced("target_changed", "Something took its place meanwhile.")
             return self._facts.set(b"/proc/self/fd/%d" % handle, entry, status)
         finally:

@@ -64,12 +64,17 @@ class Mark:
         Args:
             with_dead: all that dead restores left was found and removed.
         """
+        if not self._held:
+            return
+        before = os.fstat(self._root)
         for name, descriptor in self._held.items():
             if with_dead or name == self._name:
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=self._root)
             os.close(descriptor)
         self._held.clear()
+        with suppress(PermissionError):  # the time of what was restored, not of our going
+            os.utime(self._root, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     def _take_over(self, name: bytes, run: bytes) -> None:
         mark = os.open(name, _OPEN, dir_fd=self._root)
