@@ -196,7 +196,7 @@ def test_files_in_windows_of_a_few_come_back_as_well(vault, site, snapshot, targ
 def test_a_file_of_very_many_chunks_comes_back_through_small_windows(
     vault, tmp_path, target, monkeypatch
 ):
-    monkeypatch.setattr("webapp.vault.capturing._MOST_REFS", 16)
+    monkeypatch.setattr("webapp.vault.capturing.MOST_REFS", 16)
     monkeypatch.setattr("webapp.vault.restoring.restore._MOST_ENTRIES", 5)
     monkeypatch.setattr("webapp.vault.restoring.restore._AT_ONCE", 3)
     site = tmp_path / "site"
