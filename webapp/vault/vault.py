@@ -17,8 +17,9 @@ from webapp.vault.errors import VaultExists, WrongKey
 from webapp.vault.hooks import Hooks
 from webapp.vault.keys import KeySlot, Wrapping
 from webapp.vault.reader import ChunkReader, Content
+from webapp.vault.restoring.orders import RestoreOrder
 from webapp.vault.restoring.outcomes import RestoreResult
-from webapp.vault.restoring.restore import Restore, RestoreOrder
+from webapp.vault.restoring.restore import Restore
 from webapp.vault.restoring.target import EntryTarget
 from webapp.vault.search import comparing, finding, patterns
 from webapp.vault.search.histories import Findings
@@ -33,10 +34,6 @@ _REAL = Hooks()
 
 def _ignore(_: Tally) -> None:
     """Nobody wants to know."""
-
-
-def _ignore_item(*_: object) -> None:
-    """Nobody wants to know that, either."""
 
 
 class Vault:
@@ -150,27 +147,19 @@ class Vault:
         return self._content
 
     def restore(
-        self,
-        snapshot: Snapshot | str,
-        target: EntryTarget,
-        *,
-        on_item: Callable[[bytes, str, str], None] = _ignore_item,
-        on_progress: Callable[[int, int, bytes], None] = _ignore_item,
-        **details: Any,
+        self, snapshot: Snapshot | str, target: EntryTarget, **details: Any
     ) -> RestoreResult:
-        """Write a snapshot into *target*; what is there already and right is left alone.
+        """Write a snapshot into *target*, of which what is right already is left alone.
 
         Args:
-            details: ``include``, ``dry_run``, ``paranoid`` as in ``RestoreOrder``.
+            details: ``include``, ``dry_run``, … as in ``RestoreOrder``.
 
         Raises:
             SnapshotMissing, PathMissing: the vault holds no such snapshot, or that no such path.
-            StorageError: the vault's place failed; a second start goes on where this one ended.
+            StorageError: its place failed; a second start goes on where this one ended.
         """
         found = snapshot if isinstance(snapshot, Snapshot) else self.snapshot(snapshot)
-        order = RestoreOrder(
-            snapshot=found, target=target, on_item=on_item, on_progress=on_progress, **details
-        )
+        order = RestoreOrder(snapshot=found, target=target, **details)
         return Restore(self._engine, self._manifest(found), order=order).run()
 
     def verify(

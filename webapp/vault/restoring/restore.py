@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 from webapp.items import EntryKind, Fate, NotPlaced, StoredEntry
@@ -14,39 +14,16 @@ from webapp.vault.ids import REF, split_ref
 from webapp.vault.manifests import Manifest
 from webapp.vault.restoring.fetching import Fetching
 from webapp.vault.restoring.finding import Finder
+from webapp.vault.restoring.orders import RestoreOrder
 from webapp.vault.restoring.outcomes import Outcomes, RestoreResult
 from webapp.vault.restoring.pieces import Pieces, Placing, Whole
 from webapp.vault.restoring.ranges import Needs, Taker
 from webapp.vault.restoring.selection import Chosen, Selection
-from webapp.vault.restoring.target import EntryTarget
-from webapp.vault.snapshots import Snapshot
 
 _MOST_ENTRIES = 100_000  # looked at before anything is fetched for them
 _WEIGHT_OF_LARGE = 8
 _AT_ONCE = 256
 Ordering = tuple[Pieces, Iterator[bytes]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestoreOrder:
-    """What is restored, where to and how.
-
-    Attributes:
-        include: paths as the snapshot has them, each with all below it; none means everything.
-        dry_run: only say what would be done.
-        paranoid: read every file again after it was written.
-        on_item: told of each entry in order: path, what is done (a ``Fate`` or ``blocked``), why.
-        on_progress: told now and then of bytes done, bytes in all (0 if not known), and the path
-            that was reached; whatever it raises stops the restore.
-    """
-
-    snapshot: Snapshot
-    target: EntryTarget
-    include: tuple[bytes, ...] = ()
-    dry_run: bool = False
-    paranoid: bool = False
-    on_item: Callable[[bytes, str, str], None]
-    on_progress: Callable[[int, int, bytes], None]
 
 
 class Restore:
