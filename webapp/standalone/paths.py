@@ -16,12 +16,13 @@ from typing import BinaryIO
 from webapp.connectors.base import Surroundings
 from webapp.connectors.excluding import excluder
 from webapp.connectors.tree import Tree
-from webapp.connectors.tree_sources import TreeSource
+from webapp.connectors.tree_sources import Found, TreeSource
 from webapp.errors import ConnectorError
 from webapp.hosts.bounds import Place
 from webapp.hosts.facts import describe
+from webapp.hosts.sight import Sight
 from webapp.hosts.walk import Rules
-from webapp.items import Entry, Json, Report, key_of, sort_key
+from webapp.items import Entry, Eyes, Json, Report, Sighting, key_of, sort_key
 
 SECTION = b"tree"
 
@@ -60,13 +61,13 @@ class PathsSource:
             raise problems[0]
 
     def entries(self) -> Iterator[Entry]:
-        known: set[bytes] = set()
-        for part in self._parts:
-            for path, entry in part.above():
-                if path not in known:
-                    yield entry
-                known.add(path)
-            yield from part.entries()
+        return self._all(_Part.entries)
+
+    def sightings(self) -> Iterator[Entry | Sighting]:
+        return self._all(_Part.sightings)
+
+    def eyes(self) -> Eyes:
+        return Sight()
 
     def open(self, entry: Entry) -> BinaryIO:
         path = entry.path
@@ -79,6 +80,15 @@ class PathsSource:
     def close(self) -> None:
         for part in self._parts:
             part.source.close()
+
+    def _all(self, see: Callable[[_Part], Iterator[Found]]) -> Iterator[Found | Entry]:
+        known: set[bytes] = set()
+        for part in self._parts:
+            for path, entry in part.above():
+                if path not in known:
+                    yield entry
+                known.add(path)
+            yield from see(part)
 
 
 class _Part:
@@ -110,7 +120,12 @@ class _Part:
             yield called, _folder_entry(path, called)
 
     def entries(self) -> Iterator[Entry]:
-        found = self.source.entries()
+        return self._below(self.source.entries())
+
+    def sightings(self) -> Iterator[Entry | Sighting]:
+        return self._below(self.source.sightings())
+
+    def _below(self, found: Iterator[Found]) -> Iterator[Found]:
         if not self._is_folder:
             next(found, None)  # the folder around it came before
         return found

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from blake3 import blake3
 
 from webapp.items import Eyes, Sighting
-from webapp.vault import rows
+from webapp.vault import files, rows
 from webapp.vault.capturing import Capture
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.chunking import MEDIA, profile_of
-from webapp.vault.files import is_young
 from webapp.vault.matching import Match
 from webapp.vault.progress import Progress
 
@@ -90,7 +89,7 @@ class Glance:
         digest = blake3(space).digest()
         refs = (self._store.placed(size),) if size else ()
         newest = max(status.st_mtime_ns, status.st_ctime_ns)
-        flags = rows.UNSURE if is_young(newest, started) else 0
+        flags = rows.UNSURE if files.is_young(newest, started) else 0
         content = rows.Content(digest, flags, (), refs).pack()
         return rows.make_row(rows.plain_facts(start, texts, xattrs), content)
 

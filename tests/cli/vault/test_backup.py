@@ -197,16 +197,17 @@ def test_a_file_that_may_not_be_read_is_3(vault, place, data):
 
 
 def test_a_file_that_cannot_be_read_is_3_and_named(vault, place, data, monkeypatch):
-    from webapp.hosts.local import Folder
+    from webapp.hosts import local, sight
 
-    real = Folder.open
+    real = local.open_file
 
-    def refuse(self, path):
-        if path.endswith(b"a.txt"):
+    def refuse(folder, name):
+        if name == b"a.txt":
             raise PermissionError(13, "no")
-        return real(self, path)
+        return real(folder, name)
 
-    monkeypatch.setattr(Folder, "open", refuse)
+    monkeypatch.setattr(local, "open_file", refuse)
+    monkeypatch.setattr(sight, "open_file", refuse)
 
     ended = vault("backup", place, data, "--json")
 
@@ -326,12 +327,12 @@ def test_reading_and_writing_load_neither_web_nor_database_nor_s3(vault, place, 
 def test_ctrl_c_in_the_middle_leaves_nothing_visible(vault, place, data):
     program = (
         "import os, signal\n"
-        "from webapp.hosts.local import Folder\n"
-        "real = Folder.open\n"
-        "def interrupt(self, path):\n"
+        "from webapp.hosts import sight\n"
+        "real = sight.open_file\n"
+        "def interrupt(folder, name):\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
-        "    return real(self, path)\n"
-        "Folder.open = interrupt\n"
+        "    return real(folder, name)\n"
+        "sight.open_file = interrupt\n"
         f"from webapp import cli; cli.main(['vault', 'backup', {str(place)!r}, {str(data)!r}])"
     )
 
