@@ -16,8 +16,8 @@ from webapp.vault.manifests import Manifest, Part, split_rows
 from webapp.vault.parents import ParentRows
 from webapp.vault.transfer.translation import Translator
 
-_WINDOW_REFS = 200_000
-_WINDOW_BYTES = 16 << 20
+_WINDOW_REFS = 50_000
+_WINDOW_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
