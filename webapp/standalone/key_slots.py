@@ -20,13 +20,13 @@ def listed(where: Where) -> list[Document]:
     """All key slots, oldest first; ``current`` is the one that the passphrase opened."""
     with opened(where) as vault:
         current = _current(where)
-        return [{**_described(slot), "current": slot.id == current} for slot in vault.key_slots()]
+        return [{**_described(slot), "current": slot.id == current} for slot in vault.keys.all()]
 
 
 def add(where: Where, passphrase: str, *, label: str = "") -> Document:
     """Let a second passphrase open the vault too."""
     with opened(where) as vault:
-        return _one(vault, vault.add_key(Passphrase(passphrase), label=label))
+        return _one(vault, vault.keys.add(Passphrase(passphrase), label=label))
 
 
 def remove(where: Where, slot: str) -> Document:
@@ -37,7 +37,7 @@ def remove(where: Where, slot: str) -> Document:
     """
     with opened(where) as vault:
         found = _one(vault, slot)
-        vault.remove_key(str(found["id"]))
+        vault.keys.remove(str(found["id"]))
         return found
 
 
@@ -45,7 +45,7 @@ def rotate(where: Where, passphrase: str, *, label: str = "") -> Document:
     """Exchange the passphrase that opened the vault for another."""
     with opened(where) as vault:
         old, new = Passphrase(where.passphrase), Passphrase(passphrase)
-        return _one(vault, vault.rotate_key(old, new, label=label))
+        return _one(vault, vault.keys.rotate(old, new, label=label))
 
 
 def destroy(where: Where, *, confirm: str) -> Document:
@@ -63,7 +63,7 @@ def destroy(where: Where, *, confirm: str) -> Document:
         raise Invalid({"confirm": f"This destroys vault {vault_id[:8]}. Confirm with its id."})
     try:
         with opened(where) as vault:
-            vault.destroy_keys()
+            vault.keys.destroy()
     except KeysDestroyed:
         slots.finish_destroying(storage)
     return {"vault_id": vault_id, "destroyed": True}
@@ -85,7 +85,7 @@ def put_back(where: Where, text: str) -> Document:
 
 
 def _one(vault: Vault, start: str) -> Document:
-    found = [slot for slot in vault.key_slots() if slot.id.startswith(start)]
+    found = [slot for slot in vault.keys.all() if slot.id.startswith(start)]
     if len(start) < _SHORTEST or len(found) != 1:
         raise Invalid({"slot": f"{len(found)} key slots begin with {start}: see key list."})
     return _described(found[0])

@@ -28,7 +28,10 @@ Segment = list[memoryview]
 class ChunkReader:
     """Gives chunks by reference, through a cache of decoded segments. Safe for many threads."""
 
-    def __init__(self, storage: Storage, ring: KeyRing, stock: Stock) -> None:
+    def __init__(
+        self, storage: Storage, ring: KeyRing, stock: Stock, *, cache_bytes: int = _CACHE_BYTES
+    ) -> None:
+        self._cache_bytes = cache_bytes
         self._storage = storage
         self._ring = ring
         self._stock = stock
@@ -84,7 +87,7 @@ class ChunkReader:
             if key not in self._cache:
                 self._cache[key] = segment
                 self._cached_bytes += sum(map(len, segment))
-            while self._cached_bytes > _CACHE_BYTES and len(self._cache) > 1:
+            while self._cached_bytes > self._cache_bytes and len(self._cache) > 1:
                 self._cached_bytes -= sum(map(len, self._cache.popitem(last=False)[1]))
         return segment
 

@@ -15,7 +15,7 @@ from webapp.vault.derivation import KEY_BYTES, KeyRing
 from webapp.vault.engine import BackupResult, Engine, Order
 from webapp.vault.errors import VaultExists, WrongKey
 from webapp.vault.hooks import Hooks
-from webapp.vault.keys import KeySlot, Wrapping
+from webapp.vault.keys import Wrapping
 from webapp.vault.reader import ChunkReader, Content
 from webapp.vault.restoring.orders import RestoreOrder
 from webapp.vault.restoring.outcomes import RestoreResult
@@ -212,25 +212,10 @@ class Vault:
         engines = (self._engine, other._engine)
         return copying.copy(*engines, snapshots=snapshots, verify=verify, tell=on_progress)
 
-    def key_slots(self) -> list[KeySlot]:
-        """What can open the vault, oldest first."""
-        return slots.all_slots(self._engine)
-
-    def add_key(self, wrap: Wrapping, *, label: str = "") -> str:
-        """Let *wrap* open the vault too; return the new slot's id. Raises ``Busy``."""
-        return slots.add(self._engine, wrap, label=label)
-
-    def remove_key(self, slot_id: str) -> None:
-        """Raises ``SlotMissing``, ``LastKey`` if nothing else would open it, or ``Busy``."""
-        slots.remove(self._engine, slot_id)
-
-    def rotate_key(self, old: Wrapping, new: Wrapping, *, label: str = "") -> str:
-        """Let *new* open the vault in place of *old*; the master key stays. Raises ``Busy``."""
-        return slots.rotate(self._engine, old, new, label=label)
-
-    def destroy_keys(self) -> None:
-        """Make everything in the vault unreadable, for good. Raises ``Busy``."""
-        slots.destroy(self._engine)
+    @property
+    def keys(self) -> slots.Keys:
+        """What opens the vault: to list, add, remove, rotate and destroy."""
+        return slots.Keys(self._engine)
 
     def objects(self) -> Iterator[StoredObject]:
         """Every object that the storage holds for this vault, by name and size."""

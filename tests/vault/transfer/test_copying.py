@@ -14,6 +14,7 @@ from tests.vault.trees import contents
 from webapp.items import Entry, EntryKind
 from webapp.vault import ConsoleKey, Damaged, SnapshotMissing, StorageFull, Vault, boxes
 from webapp.vault.hooks import Hooks
+from webapp.vault.reader import ChunkReader
 from webapp.vault.storage.memory import MemoryStorage
 from webapp.vault.transfer import comparison, copied_rows, translation
 
@@ -129,12 +130,14 @@ def test_the_next_snapshot_carries_over_only_what_is_new(vault, second, storage,
     vault.copy_to(second)
     new = back_up(vault, *many(6000, n3000=b"other"))
     again = Vault.open(storage, wrap=KEY)
-    fetched, manifest = [], again._engine.chunks.manifest
     parts = again._engine.roots.parts(f"snapshots/{new.id}")
-    read = []
-    monkeypatch.setattr(
-        again._engine.chunks, "manifest", lambda ref: read.append(ref) or manifest(ref)
-    )
+    fetched, read, manifest = [], [], ChunkReader.manifest
+
+    def reading(chunks, ref):
+        read.extend([ref] if chunks._storage is storage else [])
+        return manifest(chunks, ref)
+
+    monkeypatch.setattr(ChunkReader, "manifest", reading)
     carried = translation.Translator._keep
     monkeypatch.setattr(
         translation.Translator, "_keep", lambda *args: fetched.append(args[1]) or carried(*args)

@@ -88,10 +88,10 @@ def markers(storage):
 def test_an_added_key_opens_the_vault_too(storage):
     vault = Vault.open(storage, wrap=OLD)
 
-    slot_id = vault.add_key(ConsoleKey("ours", b"c" * 32), label="console")
+    slot_id = vault.keys.add(ConsoleKey("ours", b"c" * 32), label="console")
 
     assert opens(storage, OLD, ConsoleKey("ours", b"c" * 32)) == [True, True]
-    first, second = vault.key_slots()
+    first, second = vault.keys.all()
     assert (first.kind, first.label, first.copies) == ("passphrase", "", 2)
     assert (second.id, second.kind, second.label) == (slot_id, "console", "console")
     assert second.created_ns > 0
@@ -100,9 +100,9 @@ def test_an_added_key_opens_the_vault_too(storage):
 
 def test_a_removed_key_opens_it_no_more(storage):
     vault = Vault.open(storage, wrap=OLD)
-    vault.add_key(NEW)
+    vault.keys.add(NEW)
 
-    vault.remove_key(vault.key_slots()[0].id)
+    vault.keys.remove(vault.keys.all()[0].id)
 
     assert opens(storage, OLD, NEW) == [False, True]
     assert len([name for name in storage.objects if name.startswith("keys")]) == 2
@@ -110,10 +110,10 @@ def test_a_removed_key_opens_it_no_more(storage):
 
 def test_the_last_key_cannot_be_removed(storage):
     vault = Vault.open(storage, wrap=OLD)
-    (slot,) = vault.key_slots()
+    (slot,) = vault.keys.all()
 
     with pytest.raises(LastKey):
-        vault.remove_key(slot.id)
+        vault.keys.remove(slot.id)
 
     assert opens(storage, OLD) == [True]
 
@@ -121,8 +121,8 @@ def test_the_last_key_cannot_be_removed(storage):
 @pytest.mark.parametrize("spoil", ["damaged", "foreign"])
 def test_a_slot_that_opens_nothing_does_not_count_as_another_key(storage, spoil):
     vault = Vault.open(storage, wrap=OLD)
-    (mine,) = vault.key_slots()
-    other = vault.add_key(NEW)
+    (mine,) = vault.keys.all()
+    other = vault.keys.add(NEW)
     for name in (f"keys/{other}", f"keys-copy/{other}"):
         if spoil == "damaged":
             storage.objects[name] = storage.objects[name][:-3]
@@ -131,27 +131,27 @@ def test_a_slot_that_opens_nothing_does_not_count_as_another_key(storage, spoil)
             storage.objects[name] = documents.encode({**slot, "vault_id": "00" * 16})
 
     with pytest.raises(LastKey):
-        vault.remove_key(mine.id)
+        vault.keys.remove(mine.id)
 
 
 def test_a_slot_that_is_not_there_cannot_be_removed(storage):
     with pytest.raises(SlotMissing):
-        Vault.open(storage, wrap=OLD).remove_key("0" * 32)
+        Vault.open(storage, wrap=OLD).keys.remove("0" * 32)
 
 
 def test_rotation_puts_a_new_key_in_the_old_ones_place(storage):
     vault = Vault.open(storage, wrap=OLD)
 
-    slot_id = vault.rotate_key(OLD, NEW)
+    slot_id = vault.keys.rotate(OLD, NEW)
 
     assert opens(storage, OLD, NEW) == [False, True]
-    assert [slot.id for slot in vault.key_slots()] == [slot_id]
+    assert [slot.id for slot in vault.keys.all()] == [slot_id]
 
 
 def test_a_copy_of_the_old_slot_still_holds_the_master_key(storage):
     """Documented: a rotation cannot take back what somebody has kept."""
     kept = {name: data for name, data in storage.objects.items() if name.startswith("keys")}
-    Vault.open(storage, wrap=OLD).rotate_key(OLD, NEW)
+    Vault.open(storage, wrap=OLD).keys.rotate(OLD, NEW)
 
     storage.objects.update(kept)
 
@@ -162,19 +162,19 @@ def test_a_wrong_old_key_rotates_nothing(storage):
     vault = Vault.open(storage, wrap=OLD)
 
     with pytest.raises(WrongKey):
-        vault.rotate_key(NEW, NEW)
+        vault.keys.rotate(NEW, NEW)
 
-    assert len(vault.key_slots()) == 1
+    assert len(vault.keys.all()) == 1
 
 
 def test_somebody_elses_change_is_busy_until_it_is_over(storage):
     ours, theirs = (Vault.open(storage, wrap=OLD) for _ in range(2))
 
     with key_changes.changing(theirs._engine, "add"), pytest.raises(Busy):
-        ours.add_key(NEW)
+        ours.keys.add(NEW)
 
-    assert len(ours.key_slots()) == 1
-    assert ours.add_key(NEW)
+    assert len(ours.keys.all()) == 1
+    assert ours.keys.add(NEW)
 
 
 def test_of_two_who_begin_at_once_each_sees_the_other_and_withdraws(storage, monkeypatch):
@@ -199,22 +199,22 @@ def test_a_change_of_another_host_counts_no_more_after_an_hour(storage, monkeypa
     marker = key_changes._marker(vault._engine, "add", "", "")
     storage.objects["key-changes/aa"] = documents.encode(marker)
     with pytest.raises(Busy):
-        vault.add_key(NEW)
+        vault.keys.add(NEW)
 
     later = marker["started_ns"] + 3_601_000_000_000
     monkeypatch.setattr(storage, "_now_ns", lambda: later)
 
-    assert vault.add_key(NEW)
+    assert vault.keys.add(NEW)
     assert markers(storage) == []
 
 
 def test_a_marker_that_no_holder_of_the_key_wrote_is_named(storage, all_dead):
     vault = Vault.open(storage, wrap=OLD)
-    marker = key_changes._marker(vault._engine, "remove", "", vault.key_slots()[0].id)
+    marker = key_changes._marker(vault._engine, "remove", "", vault.keys.all()[0].id)
     storage.objects["key-changes/aa"] = documents.encode({**marker, "removes": "other"})
 
     with pytest.raises(Damaged, match="key-changes/aa"):
-        vault.add_key(NEW)
+        vault.keys.add(NEW)
 
 
 @pytest.mark.parametrize("steps", range(6))
@@ -223,27 +223,27 @@ def test_dying_at_any_point_of_a_rotation_leaves_a_key_and_the_next_change_ends_
 ):
     dying = DyingStorage(storage.objects, steps)
     with pytest.raises(Killed):
-        Vault.open(dying, wrap=OLD).rotate_key(OLD, NEW)
+        Vault.open(dying, wrap=OLD).keys.rotate(OLD, NEW)
     is_old, is_new = opens(storage, OLD, NEW)
     assert is_old or is_new
 
     vault = Vault.open(storage, wrap=OLD if is_old else NEW)
-    vault.add_key(Passphrase("third", cost=QUICK))
+    vault.keys.add(Passphrase("third", cost=QUICK))
 
     assert markers(storage) == []
     assert opens(storage, OLD, NEW) == ([False, True] if is_new else [True, False])
-    assert {slot.copies for slot in vault.key_slots()} == {2}
+    assert {slot.copies for slot in vault.keys.all()} == {2}
 
 
 @pytest.mark.parametrize("steps", range(4))
 def test_dying_at_any_point_of_a_removal_leaves_the_others(storage, all_dead, steps):
     vault = Vault.open(storage, wrap=OLD)
-    slot_id = vault.add_key(NEW)
+    slot_id = vault.keys.add(NEW)
     with pytest.raises(Killed):
-        Vault.open(DyingStorage(storage.objects, steps), wrap=OLD).remove_key(slot_id)
+        Vault.open(DyingStorage(storage.objects, steps), wrap=OLD).keys.remove(slot_id)
     assert opens(storage, OLD) == [True]
 
-    vault.add_key(Passphrase("third", cost=QUICK))
+    vault.keys.add(Passphrase("third", cost=QUICK))
 
     assert opens(storage, NEW) == [steps == 0]
     assert opens(storage, OLD) == [True]
@@ -256,12 +256,12 @@ TEXT = b"a line that is easily recognised\n" * 3000
 def test_destroying_the_keys_makes_everything_unreadable_for_good():
     storage = MemoryStorage()
     vault = Vault.create(storage, wrap=KEY)
-    vault.add_key(OLD)
+    vault.keys.add(OLD)
     items = [(file(b"tree/known-name"), CONTENT), (file(b"db/text"), TEXT)]
     vault.backup(MemorySource(*items), name="customer-source", reason="r" * 40, report=Notes())
     before = {name for name in storage.objects if not name.startswith("keys")}
 
-    vault.destroy_keys()
+    vault.keys.destroy()
 
     assert before <= storage.objects.keys()
     assert not any(name.startswith(("keys/", "keys-copy/")) for name in storage.objects)
@@ -281,19 +281,19 @@ def test_destroying_the_keys_makes_everything_unreadable_for_good():
 
 def test_after_the_destruction_no_key_can_be_added(storage):
     vault = Vault.open(storage, wrap=OLD)
-    vault.destroy_keys()
+    vault.keys.destroy()
 
     with pytest.raises(KeysDestroyed):
-        vault.add_key(NEW)
+        vault.keys.add(NEW)
 
     assert not any(name.startswith("keys") for name in storage.objects)
 
 
 @pytest.mark.parametrize("steps", range(1, 5))
 def test_a_destruction_that_was_cut_short_is_completed_without_a_key(storage, steps):
-    Vault.open(storage, wrap=OLD).add_key(NEW)
+    Vault.open(storage, wrap=OLD).keys.add(NEW)
     with pytest.raises(Killed):
-        Vault.open(DyingStorage(storage.objects, steps), wrap=OLD).destroy_keys()
+        Vault.open(DyingStorage(storage.objects, steps), wrap=OLD).keys.destroy()
 
     assert slots.finish_destroying(storage)
 
@@ -314,12 +314,12 @@ def test_a_change_that_wakes_up_after_the_destruction_takes_its_slot_back(storag
 
     def after_the_destruction(place, slot):
         monkeypatch.setattr(processes, "is_dead", lambda writer: True)
-        other.destroy_keys()
+        other.keys.destroy()
         real(place, slot)
 
     monkeypatch.setattr(slots.keys, "put_slot", after_the_destruction)
 
     with pytest.raises(KeysDestroyed):
-        late.add_key(NEW)
+        late.keys.add(NEW)
 
     assert not any(name.startswith("keys") for name in storage.objects)

@@ -20,6 +20,7 @@ from webapp.vault.index_writer import IndexWriter
 from webapp.vault.manifests import Manifest, ManifestBuilder, Part
 from webapp.vault.pipeline import Pipeline
 from webapp.vault.publishing import Publisher
+from webapp.vault.reader import ChunkReader
 from webapp.vault.rows import row_path
 from webapp.vault.snapshots import FINISHED, Snapshot
 from webapp.vault.transfer.comparison import Seen, compare
@@ -27,6 +28,7 @@ from webapp.vault.transfer.copied_rows import CopiedRows, Earlier
 from webapp.vault.transfer.translation import Translator
 
 Tell = Callable[[int, int, str], None]
+_CACHE_BYTES = 4 << 20
 _STEPS = 1000  # of progress, for each snapshot
 
 
@@ -58,6 +60,7 @@ def copy(
             stored is not stored again.
     """
     self_test.passed()
+    source, target = _frugal(source), _frugal(target)
     return _Copy(source, target, tell=tell, verify=verify).run(snapshots)
 
 
@@ -66,6 +69,12 @@ def origin_of(snapshot: Snapshot, vault_id: bytes) -> tuple[str, str]:
     if snapshot.origin:
         return str(snapshot.origin.get("vault")), str(snapshot.origin.get("snapshot"))
     return vault_id.hex(), snapshot.id
+
+
+def _frugal(engine: Engine) -> Engine:
+    """With little room for decoded segments: manifests are read once, from end to end."""
+    chunks = ChunkReader(engine.storage, engine.ring, engine.stock, cache_bytes=_CACHE_BYTES)
+    return replace(engine, chunks=chunks)
 
 
 class _Copy:

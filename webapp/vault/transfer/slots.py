@@ -23,68 +23,72 @@ from webapp.vault.transfer.key_changes import (
 )
 
 
-def all_slots(engine: Engine) -> list[KeySlot]:
-    """What is known of each slot, oldest first."""
-    found = [keys.describe(engine.storage, one) for one in keys.slot_ids(engine.storage)]
-    return sorted(found, key=lambda slot: (slot.created_ns, slot.id))
+class Keys:
+    """What opens a vault."""
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
-def add(engine: Engine, wrap: Wrapping, *, label: str = "") -> str:
-    """Let *wrap* open the vault too; return the new slot's id.
+    def all(self) -> list[KeySlot]:
+        """What is known of each slot, oldest first."""
+        found = [
+            keys.describe(self._engine.storage, one) for one in keys.slot_ids(self._engine.storage)
+        ]
+        return sorted(found, key=lambda slot: (slot.created_ns, slot.id))
 
-    Raises:
-        Busy: somebody else is changing the keys.
-    """
-    slot = _new(engine, wrap, label)
-    with changing(engine, "add", adds=slot["id"]):
-        _store(engine, slot, wrap)
-    return str(slot["id"])
+    def add(self, wrap: Wrapping, *, label: str = "") -> str:
+        """Let *wrap* open the vault too; return the new slot's id.
 
+        Raises:
+            Busy: somebody else is changing the keys.
+        """
+        slot = _new(self._engine, wrap, label)
+        with changing(self._engine, "add", adds=slot["id"]):
+            _store(self._engine, slot, wrap)
+        return str(slot["id"])
 
-def remove(engine: Engine, slot_id: str) -> None:
-    """Remove a slot: what opened it opens the vault no more.
+    def remove(self, slot_id: str) -> None:
+        """Remove a slot: what opened it opens the vault no more.
 
-    Whoever kept a copy of the slot and knows its passphrase still has the master key.
+        Whoever kept a copy of the slot and knows its passphrase still has the master key.
 
-    Raises:
-        SlotMissing: there is none of this id.
-        LastKey: no other sound slot would be left.
-        Busy: somebody else is changing the keys.
-    """
-    with changing(engine, "remove", removes=slot_id):
-        if slot_id not in set(keys.slot_ids(engine.storage)):
-            raise SlotMissing(f"The vault has no key slot {slot_id}.")
-        if set(usable_slots(engine.storage, engine.ring.vault_id)) <= {slot_id}:
-            raise LastKey("This is the last key of the vault; without it nobody can read it.")
-        delete_slot(engine.storage, slot_id)
+        Raises:
+            SlotMissing: there is none of this id.
+            LastKey: no other sound slot would be left.
+            Busy: somebody else is changing the keys.
+        """
+        with changing(self._engine, "remove", removes=slot_id):
+            if slot_id not in set(keys.slot_ids(self._engine.storage)):
+                raise SlotMissing(f"The vault has no key slot {slot_id}.")
+            if set(usable_slots(self._engine.storage, self._engine.ring.vault_id)) <= {slot_id}:
+                raise LastKey("This is the last key of the vault; without it nobody can read it.")
+            delete_slot(self._engine.storage, slot_id)
 
+    def rotate(self, old: Wrapping, new: Wrapping, *, label: str = "") -> str:
+        """Let *new* open the vault in place of *old*; return the new slot's id.
 
-def rotate(engine: Engine, old: Wrapping, new: Wrapping, *, label: str = "") -> str:
-    """Let *new* open the vault in place of *old*; return the new slot's id.
+        Raises:
+            WrongKey: *old* opens no slot.
+            Busy: somebody else is changing the keys.
+        """
+        before, _ = keys.open_slot(self._engine.storage, self._engine.ring.vault_id, old)
+        slot = _new(self._engine, new, label or str(before.get("label", "")))
+        with changing(self._engine, "rotate", adds=slot["id"], removes=before["id"]):
+            _store(self._engine, slot, new)
+            delete_slot(self._engine.storage, before["id"])
+        return str(slot["id"])
 
-    Raises:
-        WrongKey: *old* opens no slot.
-        Busy: somebody else is changing the keys.
-    """
-    before, _ = keys.open_slot(engine.storage, engine.ring.vault_id, old)
-    slot = _new(engine, new, label or str(before.get("label", "")))
-    with changing(engine, "rotate", adds=slot["id"], removes=before["id"]):
-        _store(engine, slot, new)
-        delete_slot(engine.storage, before["id"])
-    return str(slot["id"])
+    def destroy(self) -> None:
+        """Destroy all slots, for good: what the vault holds is random bytes from now on.
 
-
-def destroy(engine: Engine) -> None:
-    """Destroy all slots, for good: what the vault holds is random bytes from now on.
-
-    Raises:
-        Busy: somebody else is changing the keys.
-    """
-    try:
-        with changing(engine, DESTROY):
-            _delete_all(engine.storage)
-    except KeysDestroyed:
-        _delete_all(engine.storage)
+        Raises:
+            Busy: somebody else is changing the keys.
+        """
+        try:
+            with changing(self._engine, DESTROY):
+                _delete_all(self._engine.storage)
+        except KeysDestroyed:
+            _delete_all(self._engine.storage)
 
 
 def finish_destroying(storage: Storage) -> bool:
