@@ -4,15 +4,19 @@ object, never wrong data."""
 from __future__ import annotations
 
 import random
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
-from webapp.vault import Damaged, Vault, VaultError, WrongKey
+from webapp.vault import Damaged, Vault, VaultError, WrongKey, boxes
 from webapp.vault.sealing import HEAD_BYTES, MARK_BYTES, PRELUDE_BYTES
+from webapp.vault.snapshots import seal_root
 from webapp.vault.storage.memory import MemoryStorage
+from webapp.vault.transfer.key_changes import changing
 
 DRAW = random.Random(5)
 FILES = {
@@ -31,7 +35,25 @@ def sound() -> dict[str, bytes]:
     items = [(file(path), data) for path, data in FILES.items()]
     vault.backup(MemorySource(folder(b"tree"), *items[:3]), name="site", report=Notes())
     vault.backup(MemorySource(folder(b"tree"), *items), name="site", report=Notes())
+    vault.verify(read_data=1.0)  # makes an object below checked/
+    add_rare_objects(vault, storage)
     return dict(storage.objects)
+
+
+def add_rare_objects(vault: Vault, storage: MemoryStorage) -> None:
+    """What is there while somebody is at work, or was killed."""
+    engine, newest = vault._engine, vault.snapshots()[0]
+    name = "snapshots/" + newest.id
+    root = replace(newest, id="ab" * 16)
+    sealed = seal_root(
+        engine.ring, root, engine.roots.parts(name), folder="pending/", salt=engine.salt()
+    )
+    storage.put("pending/" + root.id, sealed)
+    mark = "condemned/" + "cd" * 16
+    storage.put(mark, boxes.seal(engine.ring, b"C", mark, parts=(b"x" * 32,), salt=engine.salt()))
+    with changing(engine, "add", adds="ef" * 16):
+        markers = {key: data for key, data in storage.objects.items() if "key-changes/" in key}
+    storage.objects |= markers
 
 
 def places(name: str, data: bytes) -> list[int]:
@@ -65,40 +87,87 @@ def flipped(sound: dict[str, bytes], name: str, at: int) -> MemoryStorage:
 
 def outcome(storage: MemoryStorage) -> tuple[set[str], list[dict[bytes, bytes]]]:
     """Objects that verify names, and every snapshot that can be read to its end."""
-    vault = Vault.open(storage, wrap=KEY)
-    named = {str(error["object"]) for error in vault.verify(read_data=1.0).errors}
-    read = []
+    errors = Vault.open(storage, wrap=KEY).verify(read_data=1.0, remember=False).errors
+    return {str(error["object"]) for error in errors}, list(readable(storage).values())
+
+
+def readable(storage: MemoryStorage) -> dict[str, dict[bytes, bytes]]:
+    """What can be read to its end, by snapshot."""
+    vault, read = Vault.open(storage, wrap=KEY), {}
     for snapshot in vault.snapshots():
-        try:
-            read.append(contents(vault, snapshot))
-        except Damaged:
-            continue
-    return named, read
+        with suppress(Damaged):
+            read[snapshot.id] = contents(vault, snapshot)
+    return read
 
 
-@pytest.mark.parametrize("kind", ["config", "config-copy", "keys", "keys-copy", "packs", "index",
-                                  "snapshots"])  # fmt: skip
+KINDS = [
+    "config", "config-copy", "keys", "keys-copy", "key-changes", "packs", "index", "snapshots",
+    "pending", "condemned", "checked",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_one_flipped_bit_anywhere_is_named_and_never_wrong_data(sound, kind):
     wrong = []
+    truths = [FILES, {path: FILES[path] for path in list(FILES)[:3]}]
     for name in kinds(sound)[kind]:
         for at in places(name, sound[name]):
             storage = flipped(sound, name, at)
             named, read = outcome(storage)
-            truths = [FILES, {path: FILES[path] for path in list(FILES)[:3]}]
-            if name not in named or any(one not in truths for one in read):
+            if named != {name} or any(one not in truths for one in read):
                 wrong.append((name, at, named))
 
     assert wrong == []
 
 
+@pytest.mark.parametrize("kind", ["packs", "snapshots", "index", "checked", "condemned", "config"])
+def test_named_as_hurt_are_exactly_the_snapshots_that_cannot_be_read(sound, kind):
+    wrong = []
+    every = set(readable(flipped(sound, "config", 3)))
+    for name in kinds(sound)[kind]:
+        for at in places(name, sound[name])[::2]:
+            storage = flipped(sound, name, at)
+            errors = Vault.open(storage, wrap=KEY).verify(read_data=1.0, remember=False).errors
+            hurt = {one for error in errors for one in error["snapshots"]} - {"ab" * 16}
+            if hurt != every - set(readable(storage)):
+                wrong.append((name, at, errors))
+
+    assert wrong == []
+
+
 def test_the_sample_has_every_kind_of_object(sound):
-    assert set(kinds(sound)) == {
-        "config", "config-copy", "keys", "keys-copy", "packs", "index", "snapshots",
-    }  # fmt: skip
+    assert set(kinds(sound)) == set(KINDS)
+
+
+def test_a_flipped_bit_in_a_list_of_condemned_packs_stops_writers_and_no_reader(sound):
+    name = kinds(sound)["condemned"][0]
+    storage = flipped(sound, name, 100)
+    source = MemorySource((file(b"tree"), b"new"))
+
+    assert FILES in readable(storage).values()
+    with pytest.raises(Damaged, match=name):
+        Vault.open(storage, wrap=KEY).backup(source, name="site", report=Notes())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("harm", ["empty", "one byte", "larger", "much larger"])
+def test_an_object_of_another_size_is_named(sound, kind, harm):
+    name = kinds(sound)[kind][0]
+    data = sound[name]
+    storage = MemoryStorage()
+    storage.objects = dict(sound)
+    storage.objects[name] = {
+        "empty": b"",
+        "one byte": data[:1],
+        "larger": data + b"\0" * 4096,
+        "much larger": data + b"\xff" * 3_000_000,
+    }[harm]
+
+    assert outcome(storage)[0] == {name}
 
 
 @pytest.mark.parametrize("cut", [0, 1, 71, 72, 100, -1])
-@pytest.mark.parametrize("kind", ["packs", "index", "snapshots", "config", "keys"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_object_cut_short_is_named(sound, kind, cut):
     storage = MemoryStorage()
     storage.objects = dict(sound)
@@ -140,7 +209,8 @@ def test_a_missing_pack_is_named_with_the_snapshots_it_hurts(sound):
 
     errors = Vault.open(storage, wrap=KEY).verify().errors
 
-    assert [error["snapshots"] for error in errors] == [[vault.snapshots()[0].id]]
+    (error,) = errors
+    assert set(error["snapshots"]) == {vault.snapshots()[0].id, "ab" * 16}  # a pending one, too
 
 
 @pytest.mark.parametrize("harm", ["trailer flipped", "pack cut"])

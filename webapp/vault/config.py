@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from blake3 import blake3
@@ -79,6 +80,24 @@ def authenticate(document: documents.Document, ring: KeyRing) -> None:
     claimed = str(document.get("mac", ""))
     if not hmac.compare_digest(claimed.encode(), _mac(document, ring).encode()):
         raise Damaged(NAMES[0], "it was not written by a holder of this vault's key")
+
+
+def authentic(storage: Storage, document: documents.Document, ring: KeyRing) -> Config:
+    """What *document* says, if a holder of the key wrote it, else what another copy says.
+
+    Raises:
+        Damaged: nobody who holds the key wrote any of them.
+    """
+    try:
+        authenticate(document, ring)
+        return _parse(document)
+    except Damaged as error:
+        for name in NAMES:
+            with suppress(Damaged, ObjectMissing):
+                other = documents.decode(name, storage.get(name))
+                authenticate(other, ring)
+                return _parse(other)
+        raise error
 
 
 def _document(config: Config) -> documents.Document:

@@ -64,7 +64,7 @@ class ChunkReader:
         try:
             segment = self._segment(place)
         except ObjectMissing:  # moved by a prune: look again, once
-            self._stock.refresh()
+            self._stock.refresh(to_read=True)
             moved = self._stock.locate(identity)
             if moved is None:
                 raise Damaged(place.pack.object_name, "the pack is missing") from None

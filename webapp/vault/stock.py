@@ -57,12 +57,24 @@ class Stock:
         """Names of the packs that no index object lists."""
         return sorted(self._loose & self.present)
 
-    def refresh(self) -> None:
-        """See what is there now: condemned packs first, then packs, then what is known of them."""
+    def refresh(self, *, to_read: bool = False) -> None:
+        """See what is there now: condemned packs first, then packs, then what is known of them.
+
+        Args:
+            to_read: go on where nobody can tell which packs are condemned; readers need not know.
+
+        Raises:
+            Damaged: a list of condemned packs cannot be read, and a writer must not go on.
+        """
         with self._lock:
             self._load()
             self.problems = []
-            self.condemned = catalogues.condemned(self._storage, self._ring)
+            try:
+                self.condemned = catalogues.condemned(self._storage, self._ring)
+            except Damaged as error:
+                if not to_read:
+                    raise
+                self.problems.append(error)
             sizes = {i.name.removeprefix(FOLDER): i.size_bytes for i in self._storage.list(FOLDER)}
             self.present = set(sizes)
             self._read_index_objects()
@@ -77,7 +89,7 @@ class Stock:
             self._load()
         found = self.index.locate(identity)
         if found is None:
-            self.refresh()
+            self.refresh(to_read=True)
             found = self.index.locate(identity)
         return found
 
@@ -152,7 +164,7 @@ class Stock:
             self._covered = set()
             self.index.use(None)
             if self._fresh:
-                self.refresh()
+                self.refresh(to_read=True)
 
     def _read_index_objects(self) -> None:
         sizes = {item.name: item.size_bytes for item in self._storage.list(catalogues.FOLDER)}

@@ -84,7 +84,7 @@ class Vault:
         """
         found, document = config.read(storage)
         ring = KeyRing(_unlock(storage, found.vault_id, wrap), found.vault_id)
-        config.authenticate(document, ring)
+        found = config.authentic(storage, document, ring)
         return Vault(_engine(storage, ring, found, cache_dir=cache_dir, hooks=hooks))
 
     @property

@@ -24,6 +24,8 @@ def choose(
     if wanted_bytes <= 0:
         return []
     order = sorted(sizes, key=lambda name: (coverage.last_read(name), draw(8)))
+    if wanted_bytes >= sum(sizes.values()):
+        return order  # those without a single byte, too
     chosen, total = [], 0
     for name in order:
         if total >= wanted_bytes:

@@ -7,6 +7,7 @@ from webapp.vault.checks import coverage
 from webapp.vault.checks.findings import CHAIN, MISSING, Findings
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, ObjectMissing
+from webapp.vault.transfer import key_changes
 
 # Folder and kind byte of each kind of small sealed object.
 SEALED = {
@@ -30,29 +31,34 @@ class SmallObjects:
         slots = [(f"keys/{one}", f"keys-copy/{one}") for one in keys.slot_ids(storage)]
         for names in (config.NAMES, *slots):
             self._check_pair(names)
+        for item in list(storage.list(key_changes.FOLDER)):
+            self._check_pair((item.name,))
         for folder, kind in SEALED.items():
             for item in list(storage.list(folder)):
                 self._check_sealed(item.name, kind)
 
-    def _check_pair(self, names: tuple[str, str]) -> None:
+    def _check_pair(self, names: tuple[str, ...]) -> None:
         sound = {}
         for name in names:
             try:
                 sound[name] = self._document(name, names)
             except ObjectMissing:
-                self._findings.note(name, "it is missing; its copy is there", kind=MISSING)
+                if len(names) == 2:
+                    self._findings.note(name, "it is missing; its copy is there", kind=MISSING)
             except Damaged as error:
                 self._findings.note(name, error.problem)
         if len(sound) == 2 and sound[names[0]] != sound[names[1]]:
             older = min(names, key=lambda name: documents.revision(sound[name]))
             self._findings.note(older, "it is not the same as its copy, and older", kind=CHAIN)
 
-    def _document(self, name: str, names: tuple[str, str]) -> documents.Document:
+    def _document(self, name: str, names: tuple[str, ...]) -> documents.Document:
         data = self._engine.storage.get(name)
         self._count(data)
         document = documents.decode(name, data)
         if names is config.NAMES:
             config.authenticate(document, self._engine.ring)
+        elif len(names) == 1:
+            key_changes.authenticate(self._engine, name, document)
         elif document.get("id") != name.partition("/")[2]:
             raise Damaged(name, "it lies under another key slot's name")
         return document

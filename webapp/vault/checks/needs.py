@@ -49,7 +49,7 @@ class Needs:
         missing = [one for one, where in self.lost.items() if where == NOWHERE]
         if not missing:
             return
-        self._engine.stock.refresh()
+        self._engine.stock.refresh(to_read=True)
         for one in missing:
             place = self._engine.stock.index.locate(one)
             if place is not None:

@@ -31,6 +31,11 @@ from webapp.vault.reader import ChunkReader
 from webapp.vault.snapshots import FINISHED, Roots
 from webapp.vault.stock import Stock
 
+_UNSURE = (
+    "A list of condemned packs cannot be read, so no pack was mended, and no backup can run. "
+    "If no prune is running anywhere, remove that object and repair again."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
@@ -69,8 +74,10 @@ class _Repair:
         self._report.found = before.findings.errors()
         mend_documents(self._engine, self._repairs)
         drop_coverage(self._engine, before.findings.names(), self._repairs)
-        if before.is_whole:
+        if before.is_sure:
             self._mend_data(before)
+        else:
+            self._report.notes.append(_UNSURE)
         self._tell_losses(before)
         return self._report
 

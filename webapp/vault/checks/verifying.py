@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from webapp.vault import catalogues
 from webapp.vault.checks import inventory, needs, pack_check, parallel
 from webapp.vault.checks.chain import check_chain
 from webapp.vault.checks.choice import choose, due_bytes
@@ -62,7 +63,7 @@ class Verification:
     Attributes:
         damaged: what reading packs whole has shown of those that are not as written.
         lost: ids of needed chunks that cannot be had, and the object to blame.
-        is_whole: whether it could be carried out to its end.
+        is_sure: whether it is known which packs are condemned.
     """
 
     def __init__(self, engine: Engine, order: Check) -> None:
@@ -77,7 +78,7 @@ class Verification:
         self.damaged: dict[str, pack_check.PackCheck] = {}
         self.lost: dict[bytes, str] = {}
         self.packs_read = 0
-        self.is_whole = False
+        self.is_sure = False
 
     def run(self) -> VerifyReport:
         engine = self._engine
@@ -91,14 +92,17 @@ class Verification:
         else:
             engine.roots.one(self._order.snapshot)
             self.roots.read(FINISHED + self._order.snapshot)
-        if self._see_stock():
-            self._look_up()
-            if self._order.snapshot is None:
-                self._note_problems()
-            self._read_packs()
-            self._find_harm()
-            self._remember()
-            self.is_whole = True
+        engine.stock.refresh(to_read=True)
+        self._problems = list(engine.stock.problems)
+        self.is_sure = not any(
+            problem.object_name.startswith(catalogues.CONDEMNED) for problem in self._problems
+        )
+        self._look_up()
+        if self._order.snapshot is None:
+            self._note_problems()
+        self._read_packs()
+        self._find_harm()
+        self._remember()
         return self._finish()
 
     def _moment(self) -> int:
@@ -107,17 +111,6 @@ class Verification:
             with suppress(StorageError):
                 return self._engine.storage.now_ns()
         return self._engine.hooks.time_ns()
-
-    def _see_stock(self) -> bool:
-        """Load the index; False if that cannot be done, and why is among the findings."""
-        try:
-            self._engine.stock.refresh()
-        except Damaged as error:
-            self.findings.note(error.object_name, error.problem)
-            self._report.notes.append("The rest was not checked, for nothing is sure without it.")
-            return False
-        self._problems = list(self._engine.stock.problems)
-        return True
 
     def _note_problems(self) -> None:
         """What the stock met; of condemned packs that nobody needs nobody need hear."""
@@ -172,9 +165,13 @@ class Verification:
         return {name: size for name, size in self._sizes.items() if stock.is_live(name)}
 
     def _doubtful(self) -> set[str]:
-        """Condemned packs that something is needed from: damage that is known, or a prune that was
-        cut short. Read every time."""
-        return self.needs.packs & self._engine.stock.condemned & self._sizes.keys()
+        """Read every time: condemned packs that something is needed from (damage that is known, or
+        a prune that was cut short), and packs whose size is not what it was."""
+        stock = self._engine.stock
+        needed = self.needs.packs & stock.condemned
+        if self._order.snapshot is None:
+            needed |= stock.distrusted - stock.condemned
+        return needed & self._sizes.keys()
 
     def _wanted(self, sizes: dict[str, int]) -> float:
         share, total = self._order.read_data, sum(sizes.values())
@@ -230,7 +227,7 @@ class Verification:
             self.lost |= {one: FOLDER + found.name for one in found.lost if one not in safe}
 
     def _remember(self) -> None:
-        if not self._order.remember:
+        if not self._order.remember or not self.is_sure:
             return
         names = [found.name for found in self.damaged.values() if found.lost]
         if not names:

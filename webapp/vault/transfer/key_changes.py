@@ -86,7 +86,7 @@ def _settle_others(engine: Engine) -> None:
     """
     check_destroyed(engine.storage)
     for name, marker in _markers(engine.storage):
-        _authenticate(engine, name, marker)
+        authenticate(engine, name, marker)
         if not _is_dead(engine, marker):
             raise _busy(marker)
         _complete(engine, marker)
@@ -145,7 +145,8 @@ def _markers(storage: Storage) -> list[tuple[str, documents.Document]]:
     return found
 
 
-def _authenticate(engine: Engine, name: str, marker: documents.Document) -> None:
+def authenticate(engine: Engine, name: str, marker: documents.Document) -> None:
+    """Raises ``Damaged`` if a marker was not written by a holder of the key."""
     if not hmac.compare_digest(str(marker.get("mac", "")).encode(), _mac(engine, marker).encode()):
         raise Damaged(name, "it was not written by a holder of this vault's key. Remove it")
 
