@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from webapp.vault import boxes
 from webapp.vault.derivation import KeyRing
-from webapp.vault.errors import Damaged
+from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.packs import PackInfo
 from webapp.vault.storage.base import Storage
+
+if TYPE_CHECKING:
+    from webapp.vault.engine import Engine
 
 FOLDER = "index/"
 KIND = b"I"
@@ -19,6 +23,7 @@ CONDEMNED, CONDEMNED_KIND = "condemned/", b"C"
 REVOKED = "revoked/"
 _PACK = struct.Struct("<32s32sc3xII")
 _COUNT = struct.Struct("<I")
+_MOMENT = struct.Struct("<Q")
 
 
 def pack_infos(infos: Iterable[PackInfo]) -> bytes:
@@ -66,16 +71,53 @@ def read(storage: Storage, ring: KeyRing, name: str) -> list[PackInfo]:
     return list(unpack_infos(parts[0], where=name))
 
 
-def condemned(storage: Storage, ring: KeyRing) -> set[str]:
-    """Names of the packs that a prune has condemned.
+class Condemnation(NamedTuple):
+    """One object below ``condemned/``.
+
+    Attributes:
+        packs: names of the packs that will be deleted.
+        at_ns: when, by the storage's clock; 0 if it does not say.
+    """
+
+    name: str
+    packs: frozenset[str]
+    at_ns: int
+
+
+def condemn(engine: Engine, packs: Iterable[str], *, at_ns: int) -> str:
+    """Say that nobody may rely on these packs any more; return the object's name."""
+    name = CONDEMNED + engine.new_id().hex()
+    body = b"".join(bytes.fromhex(one) for one in sorted(packs))
+    parts = (body, _MOMENT.pack(at_ns))
+    sealed = boxes.seal(engine.ring, CONDEMNED_KIND, name, parts=parts, salt=engine.salt())
+    engine.storage.put(name, sealed)
+    return name
+
+
+def condemnations(storage: Storage, ring: KeyRing) -> list[Condemnation]:
+    """All that is condemned.
 
     Raises:
         Damaged: a list cannot be read; then nobody knows, and a writer must not go on.
     """
-    found: set[str] = set()
+    found = []
     for item in list(storage.list(CONDEMNED)):
-        body = b"".join(boxes.unseal(ring, CONDEMNED_KIND, item.name, storage.get(item.name)))
-        if len(body) % 32:
-            raise Damaged(item.name, "its list of packs is malformed")
-        found |= {body[at : at + 32].hex() for at in range(0, len(body), 32)}
+        try:
+            parts = boxes.unseal(ring, CONDEMNED_KIND, item.name, storage.get(item.name))
+        except ObjectMissing:
+            continue  # removed since it was listed: all of its packs had been deleted before
+        found.append(_condemnation(item.name, parts))
     return found
+
+
+def _condemnation(name: str, parts: list[bytes]) -> Condemnation:
+    body, *rest = parts
+    if len(body) % 32 or len(rest) > 1 or (rest and len(rest[0]) != _MOMENT.size):
+        raise Damaged(name, "its list of packs is malformed")
+    packs = frozenset(body[at : at + 32].hex() for at in range(0, len(body), 32))
+    return Condemnation(name, packs, _MOMENT.unpack(rest[0])[0] if rest else 0)
+
+
+def condemned(storage: Storage, ring: KeyRing) -> set[str]:
+    """Names of the packs that a prune has condemned; raises as ``condemnations``."""
+    return {pack for one in condemnations(storage, ring) for pack in one.packs}

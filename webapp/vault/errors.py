@@ -22,6 +22,7 @@ VaultError
 ├── PathMissing           a snapshot holds nothing by this name
 ├── SnapshotRevoked       this writer was declared dead while it wrote
 ├── SelfTestFailed        this machine computes wrongly; nothing was written
+├── Halted                forget or prune stopped by themselves, before anything was removed
 └── BadSource             a source broke the rules of ``EntrySource``
 """
 
@@ -162,6 +163,12 @@ class SnapshotRevoked(VaultError):
     """This writer was taken for dead and its snapshot revoked. Run the backup again."""
 
     code = "snapshot_revoked"
+
+
+class Halted(VaultError):
+    """A brake stopped forget or prune. Nothing that anybody needs was removed."""
+
+    code = "halted"
 
 
 class BadSource(VaultError):

@@ -23,12 +23,16 @@ class Index:
     Args:
         on_doubt: called when the cache proves unsound; afterwards there is no base any more.
         scratch: where temporary files may go.
+
+    Attributes:
+        generation: grows when chunks get other numbers.
     """
 
     def __init__(
         self, on_doubt: Callable[[], None] | None = None, scratch: Path | None = None
     ) -> None:
         self._on_doubt = on_doubt or self._drop_base
+        self.generation = 0
         self.scratch = scratch
         self.base: IndexFile | None = None
         self.recent = Table(scratch)
@@ -38,6 +42,7 @@ class Index:
 
     def use(self, base: IndexFile | None, recent: Table | None = None) -> None:
         """Take other tables from now on."""
+        self.generation += 1
         self.base = base
         self.recent = recent or self.recent
         both = (base, self.recent)
@@ -74,6 +79,28 @@ class Index:
             self._on_doubt()
             return identity in self
         return False
+
+    def number(self, identity: bytes) -> int:
+        """A chunk's number among all, from 1, in a pack that counts; 0 if it is in none. Valid for
+        this ``generation``."""
+        try:
+            before = 0
+            for table in self._tables:
+                if number := table.find(identity):
+                    return before + number
+                before += table.count
+        except Doubt:
+            self._on_doubt()
+            return self.number(identity)
+        return 0
+
+    def numbered(self) -> Iterator[tuple[str, int, int]]:
+        """Each pack's name, the number of its first chunk and of the first behind its last."""
+        before = 0
+        for table in self._tables:
+            for name, first, end in table.numbered():
+                yield name, before + first, before + end
+            before += table.count
 
     def __len__(self) -> int:
         return sum(table.count for table in self._tables)

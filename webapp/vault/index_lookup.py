@@ -169,6 +169,11 @@ class Lookup:
         """How many chunks these packs hold, as far as they are known."""
         return sum(end - first for first, end in self._spans(names))
 
+    def numbered(self) -> Iterator[tuple[str, int, int]]:
+        """Each pack's name, the number of its first chunk and of the first behind its last."""
+        for pack, (name, _) in enumerate(self.sizes()):
+            yield (name, *self._chunks(pack))
+
     def _spans(self, names: Iterable[str]) -> list[tuple[int, int]]:
         known = (self.pack_of(name) for name in names)
         return sorted(self._chunks(pack) for pack in known if pack is not None)

@@ -13,7 +13,6 @@ from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import Engine, Order
 from webapp.vault.errors import (
     ObjectExists,
-    ObjectMissing,
     SnapshotRevoked,
     StorageError,
     StorageUnavailable,
@@ -23,6 +22,7 @@ from webapp.vault.index_writer import IndexWriter
 from webapp.vault.manifests import Part
 from webapp.vault.rescue import copy_out
 from webapp.vault.snapshots import FINISHED, PENDING, Snapshot, moment, seal_root
+from webapp.vault.stock import Reliance
 from webapp.vault.storage.base import Storage
 
 _ROUNDS = 5
@@ -35,6 +35,7 @@ class Publisher:
 
     Attributes:
         parts: the manifest's chunks.
+        reliance: the packs that this backup may have relied on.
         open_store: makes a chunk store, for what must be copied out of condemned packs.
     """
 
@@ -44,6 +45,7 @@ class Publisher:
     parent: Snapshot | None
     parts: list[Part]
     index: IndexWriter
+    reliance: Reliance
     open_store: Callable[[], ChunkStore]
 
     def publish(self, tally: Tally) -> Snapshot:
@@ -86,7 +88,7 @@ class Publisher:
             counts=_counts(tally),
             predecessor=same.id if same else "",
             predecessor_hash=engine.roots.digest(FINISHED + same.id) if same else "",
-            writer=processes.identity(),
+            writer={**processes.identity(), "at_ns": created_ns},
             chunkers=engine.config.chunkers,
             parent=self.parent.id if self.parent else "",
         )
@@ -109,9 +111,12 @@ class Publisher:
     def _rescue(self) -> bool:
         """W4 and W5: copy out of condemned packs what this snapshot needs; say if there was any."""
         stock = self.engine.stock
-        before = stock.reliable()
+        self._settle()
+        relied = frozenset(self.reliance.names)
         stock.refresh()
-        if before <= stock.reliable():
+        safe = stock.reliable()
+        self.reliance.names = set(safe)
+        if relied <= safe:
             return False  # no pack was condemned, went away or was found damaged since W1
         store = self.open_store()
         try:
@@ -123,10 +128,16 @@ class Publisher:
         self.index.flush()
         return copied > 0
 
+    def _settle(self) -> None:
+        """Wait until lists show what others did before our pending root was there."""
+        seconds = self.engine.storage.settle_seconds
+        if seconds:
+            self.engine.hooks.sleep(seconds)
+
     def _check_revoked(self) -> None:
         storage, name = self.engine.storage, catalogues.REVOKED + self.snapshot_id
         if any(item.name == name for item in storage.list(name)):
-            with suppress(ObjectMissing):
+            with suppress(StorageError):  # what cannot be removed here, a prune removes
                 storage.delete(FINISHED + self.snapshot_id)
             raise SnapshotRevoked("The vault took this backup for dead. Run it again.")
 

@@ -47,6 +47,15 @@ class ChunkReader:
         """A piece of a manifest, or a list of references."""
         return bytes(self._chunk(ref, self._ring.manifest_ids))
 
+    def whole(self, identity: bytes, *, is_manifest: bool) -> bytes:
+        """A chunk by its id alone."""
+        key = self._ring.manifest_ids if is_manifest else self._ring.data_ids
+        return bytes(self._find(identity, key, None))
+
+    def read_segment(self, place: Location) -> Segment:
+        """All chunks of a segment, not yet compared with their ids."""
+        return self._fetch(place)
+
     def refs(self, chunks: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """References to data, with lists of references resolved."""
         if not chunks or chunks[0] != LIST_MARK:
@@ -58,6 +67,9 @@ class ChunkReader:
 
     def _chunk(self, ref: bytes, key: bytes) -> memoryview:
         identity, length = split_ref(ref)
+        return self._find(identity, key, length)
+
+    def _find(self, identity: bytes, key: bytes, length: int | None) -> memoryview:
         place = self._stock.locate(identity)
         if place is None:
             raise Damaged("packs", f"chunk {identity.hex()[:16]} is in no pack")
@@ -72,7 +84,7 @@ class ChunkReader:
         if place.ordinal >= len(segment):
             raise Damaged(place.pack.object_name, "a segment has too few chunks")
         chunk = segment[place.ordinal]
-        if len(chunk) != length or chunk_id(key, chunk) != identity:
+        if length not in (None, len(chunk)) or chunk_id(key, chunk) != identity:
             raise Damaged(place.pack.object_name, "a chunk is not what its id says")
         return chunk
 

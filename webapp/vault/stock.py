@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 from webapp.vault import catalogues, salvage
 from webapp.vault.derivation import KeyRing
@@ -19,6 +20,14 @@ from webapp.vault.storage.base import Storage
 
 _WORTH_RESERVING = 8 << 20
 _INDEX_BYTES_PER_CHUNK = 36
+
+
+class Reliance:
+    """Names of all packs that somebody may have relied on. Grows whenever the stock is looked at
+    again, for that may happen at any moment: a reader that misses a pack does it."""
+
+    def __init__(self, names: set[str]) -> None:
+        self.names = names
 
 
 class Stock:
@@ -46,6 +55,7 @@ class Stock:
         self.condemned: set[str] = set()
         self.distrusted: set[str] = set()
         self.problems: list[Damaged] = []
+        self._reliances: WeakSet[Reliance] = WeakSet()
 
     @property
     def unindexed(self) -> list[PackInfo]:
@@ -81,6 +91,7 @@ class Stock:
             self._read_trailers(sizes)
             self._weigh(sizes)
             self._fresh = True
+            self._tell(self.reliable())
             self._cache.save(self.index, self._covered, loose=self._loose)
 
     def locate(self, identity: bytes) -> Location | None:
@@ -99,6 +110,7 @@ class Stock:
             self.present.add(info.name)
             self._loose.add(info.name)
             self.index.add(info)
+            self._tell({info.name})
 
     def cover(self, index_name: str, pack_names: Collection[str]) -> None:
         """Note that an index object, just stored, lists these packs, which are known here."""
@@ -112,6 +124,13 @@ class Stock:
     def reliable(self) -> set[str]:
         """Names of all packs that a new snapshot may rely on."""
         return self.present - self.condemned - self.distrusted
+
+    def rely(self) -> Reliance:
+        """What may be relied on from now on, as long as the caller keeps it."""
+        with self._lock:
+            found = Reliance(self.reliable())
+            self._reliances.add(found)
+            return found
 
     def doomed(self) -> set[bytes]:
         """Ids of the chunks that are in condemned or distrusted packs and in no other."""
@@ -146,6 +165,10 @@ class Stock:
                 raise ObjectMissing(FOLDER + pack_name)
             info = self._look_into(pack_name, sizes[FOLDER + pack_name])
         return read_catalogue(info.catalogue, where=info.object_name)
+
+    def _tell(self, names: set[str]) -> None:
+        for one in self._reliances:
+            one.names |= names
 
     def _load(self) -> None:
         """Fill the index from the cache, once."""

@@ -16,6 +16,8 @@ from webapp.vault.engine import BackupResult, Engine, Order
 from webapp.vault.errors import VaultExists, WrongKey
 from webapp.vault.hooks import Hooks
 from webapp.vault.keys import Wrapping
+from webapp.vault.pruning import prune
+from webapp.vault.pruning.findings import PruneOrder, PruneReport
 from webapp.vault.reader import ChunkReader, Content
 from webapp.vault.restoring.orders import RestoreOrder
 from webapp.vault.restoring.outcomes import RestoreResult
@@ -173,6 +175,19 @@ class Vault:
             details: ``period_days``, ``remember``, ``on_progress`` as in ``Check``.
         """
         return check(self._engine, Check(snapshot=snapshot, read_data=read_data, **details))
+
+    def prune(self, **details: Any) -> PruneReport:
+        """Free what no snapshot needs; safe beside any number of writers and other prunes.
+
+        Args:
+            details: ``is_dry_run``, ``grace_days``, ``budget_bytes``, ``storage_for_deletes`` and
+                more, as in ``PruneOrder``.
+
+        Raises:
+            Halted: a brake; its sentence says what to do.
+            StorageDenied: these credentials may not delete.
+        """
+        return prune.prune(self._engine, PruneOrder(**details))
 
     def find_all(
         self,

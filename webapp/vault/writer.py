@@ -34,6 +34,7 @@ class Backup:
     def __init__(self, engine: Engine, order: Order) -> None:
         self_test.passed()
         engine.stock.refresh()
+        self._reliance = engine.stock.rely()
         self._engine = engine
         self._order = order
         self._progress = Progress(order.on_progress, engine.hooks.monotonic)
@@ -57,6 +58,7 @@ class Backup:
             parent=self._parent,
             parts=parts,
             index=self._index,
+            reliance=self._reliance,
             open_store=self._open_store,
         )
         tally = self._progress.tally

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from webapp.vault import boxes, catalogues
+from webapp.vault import catalogues
 from webapp.vault.engine import Engine
 
 _SUSPICIOUS = 16
@@ -29,9 +29,6 @@ def distrust(engine: Engine, names: Sequence[str], *, read: int) -> list[str]:
             "So much seems damaged that no pack was marked as such: "
             "check this machine's memory and the way to the storage, then verify again."
         ]
-    name = catalogues.CONDEMNED + engine.new_id().hex()
-    body = b"".join(bytes.fromhex(one) for one in sorted(new))
-    kind = catalogues.CONDEMNED_KIND
-    engine.storage.put(name, boxes.seal(engine.ring, kind, name, parts=(body,), salt=engine.salt()))
+    catalogues.condemn(engine, new, at_ns=engine.storage.now_ns())
     engine.stock.refresh()
     return [f"{len(new)} damaged packs are marked: writers store again what is in them."]

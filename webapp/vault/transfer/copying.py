@@ -121,6 +121,7 @@ class _Copy:
 
     def _one(self, original: Snapshot, tally: Tally) -> Snapshot:
         self._target.stock.refresh()
+        reliance = self._target.stock.rely()
         index = IndexWriter(self._target, tally)
         store, parent = self._open_store(index), self._parent_of(original)
         parts, seen = self._source.roots.parts(FINISHED + original.id), Seen()
@@ -143,6 +144,7 @@ class _Copy:
             parent=parent,
             parts=written,
             index=index,
+            reliance=reliance,
             open_store=lambda: self._open_store(index),
             original=original,
             origin=origin_of(original, self._source.ring.vault_id),

@@ -1,0 +1,127 @@
+"""What all steps of a prune stand on: listing and looking again until nothing moves, and deleting
+only while this release may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+
+from webapp.vault import config
+from webapp.vault.engine import Engine
+from webapp.vault.errors import Halted, ObjectMissing, VaultError
+from webapp.vault.pruning.copying import Copier
+from webapp.vault.pruning.findings import PruneOrder, PruneReport
+from webapp.vault.pruning.roots import Moved, RootList, list_roots
+from webapp.vault.pruning.walking import Walk
+
+_ROUNDS = 8
+Absent = Callable[[bool, bytes], None]
+
+
+class Ground:
+    """One prune's view of the vault.
+
+    Attributes:
+        excused: ids of forgotten snapshots: these may be unreadable.
+    """
+
+    def __init__(self, engine: Engine, order: PruneOrder) -> None:
+        self.engine = engine
+        self.order = order
+        self.report = PruneReport(is_dry_run=order.is_dry_run)
+        self.excused: Collection[str] = ()
+        self._current = ""
+        self._excused_now: frozenset[str] = frozenset()
+        self._deletes = order.storage_for_deletes or engine.storage
+
+    def note(self, sentence: str) -> None:
+        if sentence not in self.report.notes:
+            self.report.notes.append(sentence)
+
+    def delete(self, name: str) -> None:
+        """Delete an object, if it is still there.
+
+        Raises:
+            NewerFormat: a later release uses the vault meanwhile; its data is not ours to judge.
+            StorageDenied: these credentials may not.
+        """
+        config.read(self.engine.storage)
+        with suppress(ObjectMissing):
+            self._deletes.delete(name)
+
+    def is_excused(self, root: str) -> bool:
+        return root.partition("/")[2] in self._excused_now
+
+    def settle(self) -> None:
+        """Wait until lists show what we put, and what others put before it."""
+        seconds = self.engine.storage.settle_seconds
+        if seconds:
+            self.engine.hooks.sleep(seconds)
+
+    def see(self, on_absent: Absent, *, known: Iterable[str] = ()) -> tuple[RootList, Walk]:
+        """Roots, then condemned, then packs; then all that roots need, but for the *known* ones.
+
+        Raises:
+            Moved: something went away meanwhile.
+            Halted: a root or manifest cannot be read.
+        """
+        roots = list_roots(self.engine)
+        self.engine.stock.refresh()
+        self._excused_now = frozenset((*self.excused, *roots.revoked))
+        walk = Walk(self.engine, on_absent, excused=self._excused_now)
+        passed = set(known)
+        wanted = [name for name in roots.names if name not in passed]
+        # The forgotten last: what only they need may be lost without stopping anything.
+        for done, name in enumerate(sorted(wanted, key=self.is_excused)):
+            self.order.on_progress(done, len(wanted), "snapshots looked through")
+            self._current = name
+            walk.roots((name,))
+        walk.check()
+        for name in walk.unreadable:
+            self.note(f"{name} is forgotten and unreadable: it cannot be brought back.")
+        return roots, walk
+
+    def see_and_rescue(self, known: Iterable[str] = ()) -> tuple[RootList, Walk, Copier]:
+        """The same, until everything that is needed is in packs that count.
+
+        What cannot be copied out is left where it is: ``stuck`` of the copier that is returned.
+        """
+        for _ in range(_ROUNDS):
+            copier = Copier(self.engine)
+            try:
+                roots, walk = self.see(self._absent(copier), known=known)
+                copier.finish()
+            except Moved:
+                copier.abort()
+                continue
+            except BaseException:
+                copier.abort()
+                raise
+            self.report.rescued += copier.copied
+            if not copier.copied:
+                self._check_lost(copier)
+                return roots, walk, copier
+            self.settle()
+        raise VaultError("The vault kept changing while it was looked through. Run prune again.")
+
+    def _absent(self, copier: Copier) -> Absent:
+        def absent(is_manifest: bool, identity: bytes) -> None:
+            is_there = self.engine.stock.index.locate(identity) is not None
+            if not is_there and self.is_excused(self._current):
+                return
+            if not is_there or not self.order.is_dry_run:
+                copier.rescue(is_manifest, identity)
+
+        return absent
+
+    def _check_lost(self, copier: Copier) -> None:
+        if copier.lost:
+            raise Halted(
+                f"Prune stopped: {len(copier.lost)} chunks that snapshots need are in no pack. "
+                "Run verify to see which snapshots that hurts; repair, or forget those snapshots."
+            )
+        if copier.stuck:
+            self.note(
+                f"{len(copier.stuck)} chunks that snapshots need cannot be read; the packs that "
+                "hold them stay. Run verify, and back up what is hurt."
+            )

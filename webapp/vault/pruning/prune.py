@@ -1,0 +1,49 @@
+"""One prune, from first to last. It may be killed anywhere, and others may prune at the same time:
+the next run finds what is left to do."""
+
+from __future__ import annotations
+
+from webapp.vault import config
+from webapp.vault.engine import Engine
+from webapp.vault.packs import FOLDER
+from webapp.vault.pruning import compaction
+from webapp.vault.pruning.condemning import condemn
+from webapp.vault.pruning.dead_writers import remove_dead
+from webapp.vault.pruning.deleting import delete_condemned
+from webapp.vault.pruning.findings import PruneOrder, PruneReport
+from webapp.vault.pruning.ground import Ground
+
+
+def prune(engine: Engine, order: PruneOrder) -> PruneReport:
+    """Free what no snapshot needs.
+
+    Raises:
+        Halted: a brake; the sentence says which, and what to do.
+        StorageDenied: these credentials may not delete; what was copied and condemned is no loss.
+        NewerFormat: a later release uses the vault.
+    """
+    config.read(engine.storage)
+    ground = Ground(engine, order)
+    now_ns = engine.storage.now_ns()
+    remove_dead(ground, now_ns=now_ns)
+    deleted = delete_condemned(ground, now_ns=now_ns)
+    condemned = condemn(ground, now_ns=now_ns)
+    if condemned and not order.grace_days and not order.is_dry_run:
+        deleted = delete_condemned(ground, now_ns=now_ns) or deleted
+    if not order.is_dry_run:
+        _keep_up(ground, now_ns, deleted=deleted)
+    return ground.report
+
+
+def _keep_up(ground: Ground, now_ns: int, *, deleted: bool) -> None:
+    """What a vault needs now and then."""
+    storage, stock = ground.engine.storage, ground.engine.stock
+    if not deleted:
+        compaction.compact(ground, only_small=True)
+    storage.sweep(now_ns)
+    names = [item.name for item in storage.list("") if _is_kept(item.name, stock.condemned)]
+    storage.extend_retention(names, now_ns)
+
+
+def _is_kept(name: str, condemned: set[str]) -> bool:
+    return not name.startswith(FOLDER) or name.removeprefix(FOLDER) not in condemned

@@ -1,0 +1,71 @@
+"""What must be kept: every root, pending ones listed first, then the finished."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from webapp.vault import catalogues
+from webapp.vault.engine import Engine
+from webapp.vault.errors import Damaged, Halted, ObjectMissing
+from webapp.vault.manifests import Part
+from webapp.vault.snapshots import FINISHED, PENDING
+
+
+class Moved(Exception):
+    """Something went away while it was looked at: all is to be listed and resolved again."""
+
+
+@dataclass(frozen=True)
+class RootList:
+    """Names of all roots there were.
+
+    Attributes:
+        revoked: ids of snapshots whose writers were taken for dead.
+    """
+
+    pending: tuple[str, ...]
+    finished: tuple[str, ...]
+    revoked: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.pending, *self.finished)
+
+
+def list_roots(engine: Engine) -> RootList:
+    """Pending first, *then* finished: whatever is on its way is seen in one place or the other."""
+    storage = engine.storage
+    pending = tuple(item.name for item in list(storage.list(PENDING)))
+    finished = tuple(item.name for item in list(storage.list(FINISHED)))
+    revoked = frozenset(
+        item.name.removeprefix(catalogues.REVOKED) for item in storage.list(catalogues.REVOKED)
+    )
+    return RootList(pending, finished, revoked)
+
+
+def parts_of(engine: Engine, name: str, *, excused: Collection[str]) -> list[Part] | None:
+    """A root's list of manifest chunks; None if it is unreadable and *excused*.
+
+    Raises:
+        Moved: it is gone.
+        Halted: it cannot be read, so nobody knows what it needs.
+    """
+    try:
+        engine.roots.forget(name)
+        if engine.roots.read(name) is None:
+            raise Moved(name)
+        return engine.roots.parts(name)
+    except ObjectMissing:
+        raise Moved(name) from None
+    except Damaged as error:
+        if name.partition("/")[2] in excused:
+            return None
+        raise halted(name, error) from error
+
+
+def halted(name: str, error: Damaged) -> Halted:
+    return Halted(
+        f"Prune stopped: {name} cannot be read ({error}), so nobody knows what it needs. "
+        "Run verify and repair, or forget that snapshot."
+    )

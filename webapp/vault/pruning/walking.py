@@ -1,0 +1,128 @@
+"""Walks through everything that roots need. Each piece of a manifest is read once, however many
+snapshots share it; what was seen is one bit for each chunk of the index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from webapp.vault import rows
+from webapp.vault.engine import Engine
+from webapp.vault.errors import Damaged, ObjectMissing
+from webapp.vault.manifests import Part, split_rows
+from webapp.vault.pruning.roots import Moved, halted, parts_of
+
+
+class Walk:
+    """One look at what is needed, valid until chunks get other numbers.
+
+    Args:
+        on_absent: called for each needed chunk that is in no pack that counts, with whether it is
+            a manifest's own, and its id; once for each.
+        excused: ids of snapshots that may be unreadable: they are forgotten.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        on_absent: Callable[[bool, bytes], None],
+        *,
+        excused: Collection[str] = (),
+    ) -> None:
+        self._engine = engine
+        self._on_absent = on_absent
+        self._excused = excused
+        self._index = engine.stock.index
+        self._generation = self._index.generation
+        self._bits = bytearray(len(self._index) // 8 + 1)
+        self._absent: set[bytes] = set()
+        self._broken: dict[bytes, Damaged] = {}
+        self.unreadable: list[str] = []
+
+    def roots(self, names: Iterable[str]) -> None:
+        """See all that these roots need.
+
+        Raises:
+            Moved: something went away meanwhile; look again from the start.
+            Halted: a root or manifest cannot be read.
+        """
+        for name in names:
+            parts = parts_of(self._engine, name, excused=self._excused)
+            try:
+                for part in parts or ():
+                    self._part(part)
+            except Damaged as error:
+                if name.partition("/")[2] not in self._excused:
+                    raise halted(name, error) from error
+                parts = None
+            if parts is None:
+                self.unreadable.append(name)
+
+    def is_live(self, number: int) -> bool:
+        return bool(self._bits[number >> 3] & 1 << (number & 7))
+
+    def count_live(self, first: int, end: int) -> int:
+        """How many chunks of these numbers are needed."""
+        if end <= first:
+            return 0
+        span = int.from_bytes(self._bits[first >> 3 : (end - 1 >> 3) + 1], "little")
+        return (span >> (first & 7) & (1 << end - first) - 1).bit_count()
+
+    def check(self) -> None:
+        """Raises ``Moved`` if chunks have got other numbers since."""
+        if self._index.generation != self._generation:
+            raise Moved("index")
+
+    def _part(self, part: Part) -> None:
+        if not self._see(True, part.ref[:32]):
+            return
+        for row in split_rows(self._read(part.ref), where="manifest"):
+            at = rows.content_at(row)
+            if at < len(row):
+                self._content(row[at:])
+
+    def _content(self, content: bytes) -> None:
+        if not rows.is_listed(content):
+            for identity in rows.chunk_ids(content):
+                self._see(False, identity)
+            return
+        for ref in rows.unpack_content(content).refs:
+            if self._see(True, ref[:32]):
+                self._read(ref)
+                for one in self._engine.chunks.refs((rows.LIST_MARK, ref)):
+                    self._see(False, one[:32])
+
+    def _see(self, is_manifest: bool, identity: bytes) -> bool:
+        """Note that a chunk is needed; False if that was known."""
+        number = self._index.number(identity)
+        if not number:
+            return self._see_absent(is_manifest, identity)
+        at, bit = number >> 3, 1 << (number & 7)
+        if at >= len(self._bits):  # a pack that came since
+            self._bits.extend(bytes(at - len(self._bits) + 4096))
+        if self._bits[at] & bit:
+            if identity in self._broken:
+                raise self._broken[identity]
+            return False
+        self._bits[at] |= bit
+        return True
+
+    def _see_absent(self, is_manifest: bool, identity: bytes) -> bool:
+        if identity in self._broken:
+            raise self._broken[identity]
+        if identity in self._absent:
+            return False
+        self._absent.add(identity)
+        self._on_absent(is_manifest, identity)
+        return True
+
+    def _read(self, ref: bytes) -> bytes:
+        """A piece of a manifest. One that is broken is so for every root that needs it."""
+        try:
+            found = self._engine.chunks.manifest(ref)
+            self.check()
+        except ObjectMissing:
+            raise Moved("packs") from None
+        except Damaged as error:
+            self._broken[ref[:32]] = error
+            raise
+        return found
