@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 
 from webapp.items import Tally
@@ -26,28 +27,34 @@ class IndexWriter:
         self._tally = tally
         self._waiting = engine.stock.loose()
         self._since = engine.hooks.monotonic()
+        self._lock = threading.RLock()
 
     def store(self, info: PackInfo, data: memoryview) -> None:
-        """Make a finished pack durable; called in the pipeline's storing thread."""
+        """Make a finished pack durable; called in the pipeline's storing threads."""
         with suppress(ObjectExists):  # the same name is the same bytes
             self._engine.storage.put(info.object_name, data)
-        self._engine.stock.add(info)
-        self._tally.stored_bytes += len(data)
-        self._waiting.append(info.name)
-        is_due = self._engine.hooks.monotonic() - self._since >= _SECONDS
-        if len(self._waiting) >= _PACKS_PER_INDEX or is_due:
-            self.flush()
+        with self._lock:
+            self._note(info, len(data))
 
     def flush(self) -> None:
         """Write down all packs that wait for it."""
         engine = self._engine
-        self._since = engine.hooks.monotonic()
-        while batch := self._take():
-            name, size_bytes = catalogues.write(
-                engine.storage, engine.ring, batch, identity=engine.new_id(), salt=engine.salt()
-            )
-            engine.stock.cover(name, [info.name for info in batch])
-            self._tally.stored_bytes += size_bytes
+        with self._lock:
+            self._since = engine.hooks.monotonic()
+            while batch := self._take():
+                name, size_bytes = catalogues.write(
+                    engine.storage, engine.ring, batch, identity=engine.new_id(), salt=engine.salt()
+                )
+                engine.stock.cover(name, [info.name for info in batch])
+                self._tally.stored_bytes += size_bytes
+
+    def _note(self, info: PackInfo, size_bytes: int) -> None:
+        self._engine.stock.add(info)
+        self._tally.stored_bytes += size_bytes
+        self._waiting.append(info.name)
+        is_due = self._engine.hooks.monotonic() - self._since >= _SECONDS
+        if len(self._waiting) >= _PACKS_PER_INDEX or is_due:
+            self.flush()
 
     def _take(self) -> list[PackInfo]:
         """As many of the waiting packs as one index object should list."""

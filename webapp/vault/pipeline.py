@@ -1,4 +1,4 @@
-"""The way from chunks to stored packs: two threads compress and seal, one stores.
+"""The way from chunks to stored packs: two threads compress and seal, one or more store.
 
 Queues are bounded in bytes, so that memory is. The first error of any thread stops all of them and
 comes out of the caller's next call.
@@ -102,9 +102,11 @@ class Pipeline:
     """Seals segments into packs and stores them.
 
     Args:
-        store: takes a finished pack, in the one storing thread, and makes it durable.
+        store: takes a finished pack, in a storing thread, and makes it durable.
         salts: gives 32 random bytes for each pack.
         verify: open each sealed segment again, against faults of memory.
+        threads: how many seal.
+        storers: how many store; the more, the more memory.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Pipeline:
         salts: Callable[[], bytes],
         verify: bool = True,
         threads: int = 2,
+        storers: int = 1,
     ) -> None:
         self.error: BaseException | None = None
         self._ring = ring
@@ -130,10 +133,11 @@ class Pipeline:
             threading.Thread(target=self._run, args=(self._seal_all,), name=f"vault-seal-{n}")
             for n in range(threads)
         ]
-        self._storer = threading.Thread(
-            target=self._run, args=(self._store_all,), name="vault-store"
-        )
-        for thread in (*self._sealers, self._storer):
+        self._storers = [
+            threading.Thread(target=self._run, args=(self._store_all,), name=f"vault-store-{n}")
+            for n in range(storers)
+        ]
+        for thread in (*self._sealers, *self._storers):
             thread.daemon = True
             thread.start()
 
@@ -156,14 +160,15 @@ class Pipeline:
         if self.error is None:
             self._close_drafts(waiting)
         self._packs.end()
-        self._join(self._storer, waiting)
+        for thread in self._storers:
+            self._join(thread, waiting)
         self._raise()
 
     def abort(self) -> None:
         """Stop all threads and wait for them; what is stored stays."""
         self._segments.stop()
         self._packs.stop()
-        for thread in (*self._sealers, self._storer):
+        for thread in (*self._sealers, *self._storers):
             thread.join()
 
     def _raise(self) -> None:

@@ -12,7 +12,6 @@ from webapp.vault import catalogues, processes
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import Engine, Order
 from webapp.vault.errors import (
-    ObjectExists,
     SnapshotRevoked,
     StorageError,
     StorageUnavailable,
@@ -23,10 +22,8 @@ from webapp.vault.manifests import Part
 from webapp.vault.rescue import copy_out
 from webapp.vault.snapshots import FINISHED, PENDING, Snapshot, moment, seal_root
 from webapp.vault.stock import Reliance
-from webapp.vault.storage.base import Storage
 
 _ROUNDS = 5
-_RETRY_SECONDS = (0.5, 2.0, 8.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +103,7 @@ class Publisher:
     def _put_root(self, snapshot: Snapshot, folder: str) -> None:
         engine = self.engine
         data = seal_root(engine.ring, snapshot, self.parts, folder=folder, salt=engine.salt())
-        put_surely(engine.storage, folder + snapshot.id, data, sleep=engine.hooks.sleep)
+        engine.storage.put(folder + snapshot.id, data)
 
     def _rescue(self) -> bool:
         """W4 and W5: copy out of condemned packs what this snapshot needs; say if there was any."""
@@ -150,26 +147,6 @@ class Publisher:
                 with suppress(StorageError):
                     storage.delete(PENDING + one.id)
                 roots.forget(PENDING + one.id)
-
-
-def put_surely(storage: Storage, name: str, data: bytes, *, sleep: Callable[[float], None]) -> None:
-    """Put *data*; where the outcome is unknown, repeat with the same name and bytes.
-
-    Raises:
-        StorageError: it failed for good, or *name* holds something else.
-    """
-    for wait in (*_RETRY_SECONDS, None):
-        try:
-            storage.put(name, data)
-            return
-        except ObjectExists:
-            if storage.get(name) != data:
-                raise
-            return
-        except StorageError as error:
-            if wait is None or not error.retryable:
-                raise
-            sleep(wait)
 
 
 def _counts(tally: Tally) -> dict[str, int]:

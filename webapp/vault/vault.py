@@ -28,6 +28,7 @@ from webapp.vault.search.histories import Findings
 from webapp.vault.snapshots import FINISHED, Roots, Snapshot
 from webapp.vault.stock import Stock
 from webapp.vault.storage.base import Storage, StoredObject
+from webapp.vault.storage.retrying import Retrying
 from webapp.vault.transfer import copying, key_changes, slots
 from webapp.vault.writer import Backup
 
@@ -55,16 +56,13 @@ class Vault:
             SelfTestFailed: this machine computes wrongly; nothing was written.
         """
         self_test.passed()
+        storage = Retrying.around(storage, sleep=hooks.sleep)
         if config.exists(storage):
             raise VaultExists("There is a vault here already.")
         ring = KeyRing(hooks.random_bytes(KEY_BYTES), hooks.random_bytes(16))
         made = config.Config(vault_id=ring.vault_id, created_ns=hooks.time_ns())
         keys.add_slot(
-            storage,
-            ring.master,
-            vault_id=ring.vault_id,
-            wrap=wrap,
-            random_bytes=hooks.random_bytes,
+            storage, ring.master, vault_id=ring.vault_id, wrap=wrap, random_bytes=hooks.random_bytes
         )
         config.write(storage, made, ring)
         return Vault(_engine(storage, ring, made, cache_dir=None, hooks=hooks))
@@ -84,6 +82,7 @@ class Vault:
             Damaged: its config or key slots are.
             NewerFormat: a later release wrote it.
         """
+        storage = Retrying.around(storage, sleep=hooks.sleep)
         found, document = config.read(storage)
         ring = KeyRing(_unlock(storage, found.vault_id, wrap), found.vault_id)
         found = config.authentic(storage, document, ring)
@@ -280,12 +279,7 @@ def _id_of(snapshot: Snapshot | str) -> str:
 
 
 def _engine(
-    storage: Storage,
-    ring: KeyRing,
-    found: config.Config,
-    *,
-    cache_dir: Path | None,
-    hooks: Hooks,
+    storage: Storage, ring: KeyRing, found: config.Config, *, cache_dir: Path | None, hooks: Hooks
 ) -> Engine:
     stock = Stock(storage, ring, cache_dir)
     return Engine(

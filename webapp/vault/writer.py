@@ -76,6 +76,7 @@ class Backup:
                 salts=engine.salt,
                 verify=order.verify,
                 threads=order.threads,
+                storers=engine.storage.parallel_puts,
             ),
             waiting=self._progress.wait,
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import subprocess
+import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -26,26 +26,24 @@ RCLONE = Path(sysconfig.get_path("scripts")) / "rclone"
 @contextmanager
 def moto() -> Iterator[str]:
     """The URL of a server that forgets everything when it ends."""
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        yield "http://{}:{}".format(*server.get_host_and_port())
-    finally:
-        server.stop()
+    with _running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]) as url:
+        yield url
 
 
 @contextmanager
 def rclone_s3(folder: Path) -> Iterator[str]:
     """The URL of a server for *folder*, in which each folder is a bucket."""
     command = [RCLONE, "serve", "s3", folder, "--addr", "127.0.0.1:0", "--config", ""]
-    command += ["--vfs-cache-mode", "off"]
-    command += ["--auth-key", ",".join(CREDENTIALS.values())]
+    command += ["--vfs-cache-mode", "off", "--auth-key", ",".join(CREDENTIALS.values())]
+    with _running(command) as url:
+        yield url
+
+
+@contextmanager
+def _running(command: Sequence[str | Path]) -> Iterator[str]:
     with (
         TemporaryFile("w+") as log,
-        subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL) as process,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process,
     ):
         try:
             yield _first_url(process, log)
