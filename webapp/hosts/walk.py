@@ -22,6 +22,7 @@ OUR_TEMPORARY = re.compile(rb"\.lastgood-[0-9a-f]{32}-[0-9]+\.part", re.DOTALL)
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _MOST_OPEN = 100
+_DOT = ord(".")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,9 @@ class Walk:
     _levels: list[_Level] = field(default_factory=list)
     _device: int = -1
 
+    def __post_init__(self) -> None:
+        self._asks = bool(self.rules.hidden or self.rules.excluded)
+
     def entries(self, start: bytes = b"") -> Iterator[Entry]:
         """Yield what is below *start*, a folder relative to the root; not *start* itself."""
         for found in self.sightings(start):
@@ -96,20 +100,20 @@ class Walk:
             self._enter(start)
             while self._levels:
                 level = self._levels[-1]
-                name = next(level.names, None)
-                if name is None:
+                for name in level.names:
+                    found = self._one(level, name)
+                    if found is not None:
+                        yield found
+                    if self._levels[-1] is not level:
+                        break  # that was a folder, and comes first
+                else:
                     self._leave()
-                    continue
-                found = self._one(level, name)
-                if found is not None:
-                    yield found
         finally:
             while self._levels:
                 self._leave()
 
     def _one(self, level: _Level, name: bytes) -> Entry | Sighting | None:
-        path = level.prefix + name
-        if self._is_left_out(path, name):
+        if (self._asks or name[0] == _DOT) and self._is_left_out(level.prefix + name, name):
             return None
         try:
             folder = level.folder if level.folder >= 0 else self._opened(level)
@@ -118,8 +122,11 @@ class Walk:
                 return level.full + name, status, folder, name
             entry = describe(level.full + name, status, folder=folder, name=name)
         except OSError as error:
-            self._failed(path, error)
+            self._failed(level.prefix + name, error)
             return None
+        return self._special(level.prefix + name, entry, status)
+
+    def _special(self, path: bytes, entry: Entry | None, status: os.stat_result) -> Entry | None:
         if entry is None:
             self._skipped(path, "is_socket", "A socket has no content to keep.")
         elif stat.S_ISDIR(status.st_mode):

@@ -65,12 +65,15 @@ class Glance:
     def _is_same(self, status: os.stat_result, start: bytes, texts: bytes, old: bytes) -> bool:
         """Whether nothing at all is different. Extended attributes are not looked at: who
         changes them changes ctime."""
-        return (
+        if not (
             old.startswith(start, 4)
             and old.startswith(texts, _TEXTS_AT)
-            and bool(status.st_mtime_ns and status.st_ctime_ns)
-            and self.capture.is_settled(old)
-        )
+            and status.st_mtime_ns
+            and status.st_ctime_ns
+        ):
+            return False
+        chunk = rows.sure_chunk(old)
+        return self._store.has(chunk) if chunk else self.capture.is_settled(old)
 
     def _read(self, sighting: Sighting, start: bytes, texts: bytes) -> bytes | None:
         """The row of a file that is read now; None if it is not to be, or cannot be, done here."""
@@ -85,12 +88,11 @@ class Glance:
             return None
         if xattrs is None:
             return None
-        self._progress.read(size)
-        digest = blake3(space).digest()
-        refs = (self._store.placed(size),) if size else ()
+        self._progress.tally.read_bytes += size
         newest = max(status.st_mtime_ns, status.st_ctime_ns)
         flags = rows.UNSURE if files.is_young(newest, started) else 0
-        content = rows.Content(digest, flags, (), refs).pack()
+        ref = self._store.placed(size) if size else b""
+        content = rows.pack_whole(blake3(space).digest(), flags, ref)
         return rows.make_row(rows.plain_facts(start, texts, xattrs), content)
 
     def _fill(self, space: memoryview, sighting: Sighting) -> Xattrs | None:
@@ -103,7 +105,13 @@ class Glance:
             xattrs = self.eyes.xattrs(file)
         finally:
             os.close(file)
-        is_it = length == status.st_size and _state(after) == _state(status)
+        is_it = (
+            length == status.st_size == after.st_size
+            and after.st_ino == status.st_ino
+            and after.st_dev == status.st_dev
+            and after.st_ctime_ns == status.st_ctime_ns
+            and after.st_mtime_ns == status.st_mtime_ns
+        )
         return xattrs if is_it else None
 
     def _long_way(self, sighting: Sighting, old: bytes | None) -> bytes | None:
@@ -127,7 +135,3 @@ def _is_alike(row: bytes, old: bytes) -> bool:
     """Whether facts and digest are equal."""
     end = rows.content_at(row) + 32
     return row[:end] == old[:end]
-
-
-def _state(found: os.stat_result) -> tuple[int, int, int, int, int]:
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -196,6 +196,19 @@ def chunk_ids(content: bytes) -> list[bytes]:
     return [ref[:32] for ref in unpack_content(content).refs]
 
 
+def sure_chunk(row: bytes) -> bytes:
+    """The id of a file's only chunk; empty if there are more or none, or the file is unsure."""
+    at = 4 + int.from_bytes(row[:4], "little")
+    if row[at + 32 : at + _CONTENT.size] == _SURE_ONE_REF:
+        return row[at + _CONTENT.size : at + _CONTENT.size + 32]
+    return b""
+
+
+def pack_whole(digest: bytes, flags: int, ref: bytes) -> bytes:
+    """The content part of a file that is one chunk, or none if *ref* is empty."""
+    return _CONTENT.pack(digest, flags, 0, 1 if ref else 0) + ref
+
+
 def unpack_row(row: bytes, *, where: str = "manifest") -> StoredEntry:
     """The entry that a row stands for."""
     try:
@@ -263,6 +276,7 @@ def _unpack_xattrs(facts: bytes, at: int, count: int) -> tuple[tuple[bytes, byte
 
 _HOLE_COUNT_AT = struct.calcsize("<32sBxxx")
 _NO_HOLE_ONE_REF = struct.pack("<II", 0, 1)
+_SURE_ONE_REF = struct.pack("<BxxxII", 0, 0, 1)
 _CTIME_AT = struct.calcsize("<BxHIIQqI")
 _INODE_END = struct.calcsize("<BxHIIQqIqIQ")
 _PATH_LENGTH_AT = struct.calcsize("<BxHIIQqIqIQQ")
