@@ -23,6 +23,7 @@ from webapp.vault.errors import (
 from webapp.vault.storage import local
 from webapp.vault.storage.local import LocalStorage
 from webapp.vault.storage.memory import MemoryStorage
+from webapp.vault.storage.rclone import RcloneStorage
 from webapp.vault.storage.retrying import Retrying
 
 RETRYABLE = (StorageUnavailable, StorageBusy)
@@ -50,6 +51,7 @@ KINDS = {
     "local by partial files": lambda request, tmp_path: PartialStorage(tmp_path),
     "s3 on moto": s3_on("moto_url"),
     "s3 on rclone": s3_on("rclone_url"),
+    "rclone": lambda request, tmp_path: RcloneStorage(f":local:{tmp_path}/Kün]d & Söhne"),
 }
 UNSURE = [Fault(kind, error) for kind in (Kind.BEFORE, Kind.AFTER) for error in RETRYABLE]
 

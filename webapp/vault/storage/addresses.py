@@ -25,13 +25,16 @@ def open_storage(address: str, environ: Mapping[str, str] = os.environ) -> Stora
 
     Raises:
         BadAddress: it leads nowhere, or it carries a credential.
+        StorageError: rclone is needed and not installed.
     """
     if address.startswith("s3://"):
         from webapp.vault.storage import s3, s3_address
 
         return s3.S3Storage(s3_address.parse(address), environ)
     if address.startswith("rclone:"):
-        raise BadAddress("Vaults on rclone are not built yet. Give a folder.")
+        from webapp.vault.storage import rclone
+
+        return rclone.RcloneStorage(rclone.parse(address), environ)
     scheme = _SCHEME.match(address)
     if scheme:
         raise BadAddress(f"A vault cannot lie at {scheme[1]}://. Give {_KINDS}.")
