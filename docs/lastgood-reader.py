@@ -15,7 +15,7 @@ or does not exist. PATH restores only that file or folder, such as tree/srv/web 
 
 The passphrase comes from LASTGOOD_VAULT_PASSPHRASE, from --passphrase-file, or is asked for.
 --console-key FILE takes a console's key instead (64 hex digits, from its recovery sheet), and
---sheet FILE the two lines of a vault's recovery sheet, for a vault that has lost keys/.
+--sheet FILE a vault's recovery sheet, or what its code says, for a vault that has lost keys/.
 
 Ends with 0: done, 1: something is damaged or could not be restored, 2: wrong use, 10: there is no
 vault, 12: wrong passphrase or key. It never writes to the vault. docs/vault-format.md explains
@@ -28,6 +28,7 @@ import argparse
 import contextlib
 import getpass
 import hmac
+import html
 import json
 import os
 import stat
@@ -608,8 +609,14 @@ def warn(message: str) -> None:
 
 
 def sheet_bytes(path: str) -> bytes:
-    lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    return "\n".join(line for line in lines if line).encode() + b"\n"
+    """The slot in a recovery sheet: lines of JSON that belong together, and its checksum."""
+    text = Path(path).read_text(encoding="utf-8")
+    text = html.unescape(text) if "<html" in text else text
+    begin, end = "-----BEGIN LASTGOOD KEY-----", "-----END LASTGOOD KEY-----"
+    if begin in text:
+        text = text.partition(begin)[2].partition(end)[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return ("".join(lines[:-1]) + "\n" + "".join(lines[-1:])).encode()
 
 
 # Commands

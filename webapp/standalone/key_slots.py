@@ -9,8 +9,8 @@ from webapp.standalone.listing import Document
 from webapp.standalone.vaults import Where, opened
 from webapp.vault import config
 from webapp.vault.errors import KeysDestroyed
-from webapp.vault.keys import KeySlot, Passphrase, open_slot
-from webapp.vault.transfer import slots
+from webapp.vault.keys import KeySlot, Passphrase
+from webapp.vault.transfer import sheets, slots
 from webapp.vault.vault import Vault
 
 _SHORTEST = 4
@@ -19,7 +19,7 @@ _SHORTEST = 4
 def listed(where: Where) -> list[Document]:
     """All key slots, oldest first; ``current`` is the one that the passphrase opened."""
     with opened(where) as vault:
-        current = _current(where)
+        current = vault.keys.slot_of(Passphrase(where.passphrase))["id"]
         return [{**_described(slot), "current": slot.id == current} for slot in vault.keys.all()]
 
 
@@ -76,7 +76,7 @@ def put_back(where: Where, text: str) -> Document:
         Damaged: *text* has a slip in it.
         Invalid: it is another vault's.
     """
-    storage, slot = where.storage(), slots.read_slot(text)
+    storage, slot = where.storage(), sheets.read(text)
     if slot["vault_id"] != config.read(storage)[0].vault_id.hex():
         raise Invalid({"sheet": f"This key is of another vault, {slot['vault_id'][:8]}."})
     slots.put_back(storage, text)
@@ -89,12 +89,6 @@ def _one(vault: Vault, start: str) -> Document:
     if len(start) < _SHORTEST or len(found) != 1:
         raise Invalid({"slot": f"{len(found)} key slots begin with {start}: see key list."})
     return _described(found[0])
-
-
-def _current(where: Where) -> str:
-    storage = where.storage()
-    vault_id = config.read(storage)[0].vault_id
-    return str(open_slot(storage, vault_id, Passphrase(where.passphrase))[0]["id"])
 
 
 def _described(slot: KeySlot) -> Document:

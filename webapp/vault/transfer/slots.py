@@ -14,6 +14,7 @@ from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, KeysDestroyed, LastKey, ObjectExists, SlotMissing
 from webapp.vault.keys import KeySlot, Wrapping
 from webapp.vault.storage.base import Storage
+from webapp.vault.transfer import sheets
 from webapp.vault.transfer.key_changes import (
     DESTROY,
     changing,
@@ -78,6 +79,14 @@ class Keys:
             delete_slot(self._engine.storage, before["id"])
         return str(slot["id"])
 
+    def slot_of(self, wrap: Wrapping) -> documents.Document:
+        """The slot that *wrap* opens, as stored: what a recovery sheet shows.
+
+        Raises:
+            WrongKey: it opens none.
+        """
+        return keys.open_slot(self._engine.storage, self._engine.ring.vault_id, wrap)[0]
+
     def destroy(self) -> None:
         """Destroy all slots, for good: what the vault holds is random bytes from now on.
 
@@ -108,21 +117,12 @@ def put_back(storage: Storage, text: str) -> KeySlot:
     Raises:
         Damaged: *text* is not, or not exactly, a slot.
     """
-    slot = read_slot(text)
+    slot = sheets.read(text)
     data = documents.encode(slot)
     for name in keys.slot_names(slot["id"]):
         with suppress(ObjectExists):
             storage.put(name, data)
     return keys.describe(storage, slot["id"])
-
-
-def read_slot(text: str) -> documents.Document:
-    """The slot in a text of two lines, as stored; spaces at the ends of lines do not matter."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    slot = documents.decode("the sheet", "".join(line + "\n" for line in lines).encode())
-    if slot.get("what") != "lastgood key" or not str(slot.get("id", "")).isalnum():
-        raise Damaged("the sheet", "it holds no key slot")
-    return slot
 
 
 def _new(engine: Engine, wrap: Wrapping, label: str) -> documents.Document:

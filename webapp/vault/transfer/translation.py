@@ -18,7 +18,7 @@ from webapp.vault.ids import ID_BYTES, chunk_id, make_ref, split_ref
 from webapp.vault.index import Location
 from webapp.vault.sealing import ObjectKey
 
-_MOST_KNOWN = 300_000
+_MOST_KNOWN = 100_000
 _GAP_BYTES = 256 << 10
 _STRETCH_BYTES = 4 << 20
 Wanted = list[tuple[Location, bytes]]  # places in one pack, and references
