@@ -7,7 +7,15 @@ import random
 import pytest
 
 from webapp.vault import chunking
-from webapp.vault.chunking import FINE, KIB, MEDIA, WINDOW_BYTES, cuts, profile_of
+from webapp.vault.chunking import (
+    FINE,
+    KIB,
+    MEDIA,
+    WINDOW_BYTES,
+    boundary_table,
+    cuts,
+    profile_of,
+)
 
 # Lengths of the chunks of random.Random(1).randbytes(200_000) and (10_000_000).
 GOLDEN = {
@@ -88,3 +96,24 @@ def test_databases_are_cut_finely(path, profile):
 
 def test_every_chunk_of_a_profile_fits_the_window():
     assert all(4 * profile.largest <= WINDOW_BYTES for profile in PROFILES.values())
+
+
+def test_a_secret_order_of_bytes_is_pinned_and_a_permutation():
+    table = boundary_table(b"k" * 32)
+
+    assert sorted(table) == list(range(256))
+    assert table[:8].hex() == "PINNED"
+    assert lengths(random.Random(1).randbytes(100_000), profile_of(b"db/x", table)) == []
+
+
+@pytest.mark.parametrize("path", [b"db/shop", b"tree/video"])
+def test_cuts_by_different_tables_differ_and_keep_within_bounds(path):
+    data = random.Random(2).randbytes(8 << 20)
+    tables = [b"", boundary_table(b"a" * 32), boundary_table(b"b" * 32)]
+    found = [lengths(data, profile_of(path, table)) for table in tables]
+
+    assert len({tuple(one) for one in found}) == 3
+    for one in found:
+        assert sum(one) == len(data)
+        assert max(one) <= profile_of(path).largest
+        assert min(one[:-1]) >= profile_of(path).smallest

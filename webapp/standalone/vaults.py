@@ -30,14 +30,19 @@ class Where:
         return open_storage(self.address)
 
 
-def create(where: Where) -> str:
+def create(where: Where, *, private_boundaries: bool = False) -> str:
     """Make a new vault; return its id.
+
+    Args:
+        private_boundaries: cut files by a secret order of bytes.
 
     Raises:
         VaultExists: there is one already.
     """
     with closing(where.storage()) as storage:
-        return Vault.create(storage, wrap=Passphrase(where.passphrase)).vault_id
+        wrap = Passphrase(where.passphrase)
+        made = Vault.create(storage, wrap=wrap, private_boundaries=private_boundaries)
+        return made.vault_id
 
 
 @contextmanager

@@ -36,6 +36,7 @@ class Capture:
 
     Args:
         time_ns: the host's clock, to tell which files are too young to be trusted next time.
+        boundaries: the secret table by which this vault cuts, if it does.
     """
 
     source: EntrySource
@@ -45,6 +46,7 @@ class Capture:
     progress: Progress
     match: Match
     time_ns: Callable[[], int]
+    boundaries: bytes = b""
     _links: dict[bytes, bytes] = field(default_factory=dict)
     _left_out: set[bytes] = field(default_factory=set)
     _window: bytearray = field(default_factory=bytearray)
@@ -139,7 +141,7 @@ class Capture:
     def _read_until_stable(self, entry: Entry) -> tuple[files.Read, bool]:
         for _ in range(_TRIES):
             started = self.time_ns()
-            read = self._read_once(entry, profile_of(entry.path))
+            read = self._read_once(entry, profile_of(entry.path, self.boundaries))
             if read.is_stable:
                 break
         newest = max(entry.mtime_ns, entry.ctime_ns)

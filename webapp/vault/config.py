@@ -16,7 +16,8 @@ from webapp.vault.storage.base import Storage
 
 NAMES = ("config", "config-copy")
 FORMAT = 1
-FEATURES: frozenset[str] = frozenset()  # required features that this release knows
+PRIVATE_BOUNDARIES = "private-boundaries"
+FEATURES = frozenset({PRIVATE_BOUNDARIES})  # required features that this release knows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from webapp.items import EntrySource, Json, Report, Tally
-from webapp.vault.config import Config
+from webapp.vault.chunking import boundary_table
+from webapp.vault.config import PRIVATE_BOUNDARIES, Config
 from webapp.vault.derivation import KeyRing
 from webapp.vault.hooks import Hooks
 from webapp.vault.matching import Match
@@ -27,6 +29,12 @@ class Engine:
     roots: Roots
     chunks: ChunkReader
     hooks: Hooks
+
+    @cached_property
+    def boundaries(self) -> bytes:
+        """By which table files are cut; empty if by the bytes themselves."""
+        is_private = PRIVATE_BOUNDARIES in self.config.features
+        return boundary_table(self.ring.cuts) if is_private else b""
 
     def salt(self) -> bytes:
         """32 random bytes, for one sealed object."""

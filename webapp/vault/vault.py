@@ -48,8 +48,18 @@ class Vault:
         self._content = Content(engine.chunks)
 
     @staticmethod
-    def create(storage: Storage, *, wrap: Wrapping, hooks: Hooks = _REAL) -> Vault:
+    def create(
+        storage: Storage,
+        *,
+        wrap: Wrapping,
+        hooks: Hooks = _REAL,
+        private_boundaries: bool = False,
+    ) -> Vault:
         """Make a new vault: the first key slot, then ``config``.
+
+        Args:
+            private_boundaries: cut files by a secret order of bytes, so that the lengths of chunks
+                say less about a file that somebody else has too.
 
         Raises:
             VaultExists: there is one already.
@@ -60,7 +70,11 @@ class Vault:
         if config.exists(storage):
             raise VaultExists("There is a vault here already.")
         ring = KeyRing(hooks.random_bytes(KEY_BYTES), hooks.random_bytes(16))
-        made = config.Config(vault_id=ring.vault_id, created_ns=hooks.time_ns())
+        made = config.Config(
+            vault_id=ring.vault_id,
+            created_ns=hooks.time_ns(),
+            features=(config.PRIVATE_BOUNDARIES,) if private_boundaries else (),
+        )
         keys.add_slot(
             storage, ring.master, vault_id=ring.vault_id, wrap=wrap, random_bytes=hooks.random_bytes
         )

@@ -91,6 +91,7 @@ class Backup:
             chunks=self._engine.chunks,
             progress=self._progress,
             match=order.match,
+            boundaries=self._engine.boundaries,
             time_ns=self._engine.hooks.time_ns,
         )
         EntryStream(capture, ParentRows(self._parent_rows()), builder).run()

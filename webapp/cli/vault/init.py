@@ -11,13 +11,18 @@ from webapp.standalone import vaults
 
 @click.command("init")
 @makes_vault
+@click.option(
+    "--private-boundaries",
+    is_flag=True,
+    help="Cut files in a secret way, so that lengths tell less of what is stored.",
+)
 @prints_data
-def init(where: vaults.Where, console: Console) -> None:
+def init(where: vaults.Where, console: Console, *, private_boundaries: bool) -> None:
     """Make a new, empty vault at VAULT. Without its passphrase nobody can ever read it: keep it.
 
     Example: lastgood vault init /mnt/backup --passphrase-file ~/.vault-passphrase
     """
-    vault_id = vaults.create(where)
+    vault_id = vaults.create(where, private_boundaries=private_boundaries)
     console.data(
         {"vault_id": vault_id, "address": where.address},
         lambda: [f"Made vault {vault_id[:8]} at {where.address}."],
