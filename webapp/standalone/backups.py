@@ -14,6 +14,7 @@ from webapp.items import Tally, path_to_text
 from webapp.standalone.paths import PathsSource, outermost, section_of
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.engine import BackupResult
+from webapp.vault.matching import Match
 from webapp.vault.storage.local import LocalStorage
 from webapp.vault.vault import Vault
 
@@ -29,6 +30,7 @@ class Wish:
     Attributes:
         source: the source's stable name; if empty, made of this host and the paths.
         paranoid: read every file, whatever its times say.
+        match: which facts tell that a file did not change; one of ``Match``.
         parallel: threads that compress and seal.
     """
 
@@ -38,6 +40,7 @@ class Wish:
     reason: str = ""
     tags: tuple[str, ...] = ()
     paranoid: bool = False
+    match: str = Match.FULL
     parallel: int = 2
 
     @property
@@ -118,6 +121,7 @@ def _run(
         reason=wish.reason,
         metadata={"paths": [path_to_text(p[4:]) or "/" for p in _tops(wish)], **more},
         parent=None if wish.paranoid else "auto",
+        match=Match(wish.match),
         threads=wish.parallel,
     )
 

@@ -7,6 +7,7 @@ from webapp.vault.capturing import Capture
 from webapp.vault.errors import BadSource
 from webapp.vault.glancing import Glance
 from webapp.vault.manifests import ManifestBuilder
+from webapp.vault.matching import InodeWatch
 from webapp.vault.parents import ParentRows
 
 
@@ -19,6 +20,7 @@ class EntryStream:
         self._builder = builder
         self._progress = capture.progress
         self._last = b""
+        self._inodes = InodeWatch(capture.match)
 
     def run(self) -> None:
         """Take all of them.
@@ -31,20 +33,26 @@ class EntryStream:
             self._run_sightings(source)
         else:
             for entry in source.entries():
-                row = self._capture.row(entry, self._old(entry.path))
-                self._done(entry.path, row)
+                old = self._old(entry.path)
+                self._done(entry.path, self._capture.row(entry, old), old)
         self._builder.flush()
+        tally = self._progress.tally
+        advice = self._inodes.advice(tally.unchanged + tally.changed)
+        if advice:
+            self._capture.report.note(advice)
 
     def _run_sightings(self, source: SightSource) -> None:
         capture, glance = self._capture, Glance(capture=self._capture, eyes=source.eyes())
         for found in source.sightings():
             if isinstance(found, tuple):
                 path = found[0]
-                row = glance.row(found, self._old(path))
+                old = self._old(path)
+                row = glance.row(found, old)
             else:
                 path = found.path
-                row = capture.row(found, self._old(path))
-            self._done(path, row)
+                old = self._old(path)
+                row = capture.row(found, old)
+            self._done(path, row, old)
 
     def _old(self, path: bytes) -> bytes | None:
         """The parent's row of *path*, which must come after all paths before."""
@@ -60,7 +68,9 @@ class EntryStream:
         self._last = path
         return old
 
-    def _done(self, path: bytes, row: bytes | None) -> None:
+    def _done(self, path: bytes, row: bytes | None, old: bytes | None) -> None:
         if row is not None:
             self._builder.add(path, row)
+            if row is not old and old is not None:
+                self._inodes.look(row, old)
         self._progress.step()

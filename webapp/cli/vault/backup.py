@@ -32,6 +32,12 @@ from webapp.standalone.vaults import Where
     metavar="N",
     help="Threads that compress and seal.",
 )
+@click.option(
+    "--match",
+    type=click.Choice(["full", "no-inode", "no-ctime"]),
+    default="full",
+    help="Compare files without inode numbers, or without ctime.",
+)
 @click.option("--paranoid", is_flag=True, help="Read every file, whatever its times say.")
 @click.option("--reason", default="", metavar="TEXT", help="Kept with the snapshot.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given again.")
