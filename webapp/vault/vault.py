@@ -7,32 +7,27 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from webapp.items import EntrySource, Report, StoredContent, StoredEntry, Tally
-from webapp.vault import config, keys, manifests, rows, self_test
+from webapp.vault import manifests, opening, rows
 from webapp.vault.checks.findings import VerifyReport
 from webapp.vault.checks.repairs import RepairReport
 from webapp.vault.checks.verifying import Check, check
-from webapp.vault.derivation import KEY_BYTES, KeyRing
 from webapp.vault.engine import BackupResult, Engine, Order
-from webapp.vault.errors import VaultExists, WrongKey
 from webapp.vault.hooks import Hooks
 from webapp.vault.keys import Wrapping
+from webapp.vault.opening import REAL
 from webapp.vault.pruning import prune
 from webapp.vault.pruning.findings import PruneOrder, PruneReport
-from webapp.vault.reader import ChunkReader, Content
+from webapp.vault.reader import Content
 from webapp.vault.restoring.orders import RestoreOrder
 from webapp.vault.restoring.outcomes import RestoreResult
 from webapp.vault.restoring.restore import Restore
 from webapp.vault.restoring.target import EntryTarget
 from webapp.vault.search import comparing, finding, patterns
 from webapp.vault.search.histories import Findings
-from webapp.vault.snapshots import FINISHED, Roots, Snapshot
-from webapp.vault.stock import Stock
+from webapp.vault.snapshots import FINISHED, Snapshot
 from webapp.vault.storage.base import Storage, StoredObject
-from webapp.vault.storage.retrying import Retrying
-from webapp.vault.transfer import copying, key_changes, slots
+from webapp.vault.transfer import copying, slots
 from webapp.vault.writer import Backup
-
-_REAL = Hooks()
 
 
 def _ignore(_: Tally) -> None:
@@ -52,7 +47,7 @@ class Vault:
         storage: Storage,
         *,
         wrap: Wrapping,
-        hooks: Hooks = _REAL,
+        hooks: Hooks = REAL,
         private_boundaries: bool = False,
     ) -> Vault:
         """Make a new vault: the first key slot, then ``config``.
@@ -65,25 +60,12 @@ class Vault:
             VaultExists: there is one already.
             SelfTestFailed: this machine computes wrongly; nothing was written.
         """
-        self_test.passed()
-        storage = Retrying.around(storage, sleep=hooks.sleep)
-        if config.exists(storage):
-            raise VaultExists("There is a vault here already.")
-        ring = KeyRing(hooks.random_bytes(KEY_BYTES), hooks.random_bytes(16))
-        made = config.Config(
-            vault_id=ring.vault_id,
-            created_ns=hooks.time_ns(),
-            features=(config.PRIVATE_BOUNDARIES,) if private_boundaries else (),
-        )
-        keys.add_slot(
-            storage, ring.master, vault_id=ring.vault_id, wrap=wrap, random_bytes=hooks.random_bytes
-        )
-        config.write(storage, made, ring)
-        return Vault(_engine(storage, ring, made, cache_dir=None, hooks=hooks))
+        engine = opening.make(storage, wrap, hooks=hooks, private_boundaries=private_boundaries)
+        return Vault(engine)
 
     @staticmethod
     def open(
-        storage: Storage, *, wrap: Wrapping, cache_dir: Path | None = None, hooks: Hooks = _REAL
+        storage: Storage, *, wrap: Wrapping, cache_dir: Path | None = None, hooks: Hooks = REAL
     ) -> Vault:
         """Open a vault that exists.
 
@@ -96,11 +78,7 @@ class Vault:
             Damaged: its config or key slots are.
             NewerFormat: a later release wrote it.
         """
-        storage = Retrying.around(storage, sleep=hooks.sleep)
-        found, document = config.read(storage)
-        ring = KeyRing(_unlock(storage, found.vault_id, wrap), found.vault_id)
-        found = config.authentic(storage, document, ring)
-        return Vault(_engine(storage, ring, found, cache_dir=cache_dir, hooks=hooks))
+        return Vault(opening.open_engine(storage, wrap, cache_dir=cache_dir, hooks=hooks))
 
     @property
     def vault_id(self) -> str:
@@ -280,28 +258,5 @@ class Vault:
         return known
 
 
-def _unlock(storage: Storage, vault_id: bytes, wrap: Wrapping) -> bytes:
-    try:
-        return keys.unlock(storage, vault_id, wrap)
-    except WrongKey:
-        key_changes.check_destroyed(storage)
-        raise
-
-
 def _id_of(snapshot: Snapshot | str) -> str:
     return snapshot if isinstance(snapshot, str) else snapshot.id
-
-
-def _engine(
-    storage: Storage, ring: KeyRing, found: config.Config, *, cache_dir: Path | None, hooks: Hooks
-) -> Engine:
-    stock = Stock(storage, ring, cache_dir)
-    return Engine(
-        storage=storage,
-        ring=ring,
-        config=found,
-        stock=stock,
-        roots=Roots(storage, ring),
-        chunks=ChunkReader(storage, ring, stock),
-        hooks=hooks,
-    )
