@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FOLDER = "index/"
 KIND = b"I"
 CONDEMNED, CONDEMNED_KIND = "condemned/", b"C"
-REVOKED = "revoked/"
+REVOKED, REVOKED_KIND = "revoked/", b"R"
 _PACK = struct.Struct("<32s32sc3xII")
 _COUNT = struct.Struct("<I")
 _MOMENT = struct.Struct("<Q")

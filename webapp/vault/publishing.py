@@ -69,10 +69,10 @@ class Publisher:
 
     def _describe(self, tally: Tally) -> Snapshot:
         engine, order = self.engine, self.order
-        finished = engine.roots.finished()
-        seen = [one.sequence for one in (*finished, *engine.roots.pending())]
-        created_ns = self._stamp(finished[0] if finished else None)
-        same = next((one for one in finished if one.name == order.name), None)
+        known = engine.roots.finished(forgotten=True)
+        seen = [one.sequence for one in (*known, *engine.roots.pending())]
+        created_ns = self._stamp(known[0] if known else None)
+        same = next((one for one in engine.roots.finished() if one.name == order.name), None)
         facts = order.source.facts()
         return Snapshot(
             id=self.snapshot_id,

@@ -18,6 +18,7 @@ from webapp.items import Json
 from webapp.vault import boxes, manifests
 from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged, ObjectMissing, SnapshotMissing
+from webapp.vault.retention.ledger import FORGOTTEN, Ledger
 from webapp.vault.storage.base import Storage
 
 FINISHED, PENDING = "snapshots/", "pending/"
@@ -99,12 +100,22 @@ class Roots:
         self._ring = ring
         self._known: dict[str, Snapshot] = {}
         self.problems: list[Damaged] = []
+        self.ledger = Ledger(storage, ring)
 
-    def finished(self) -> list[Snapshot]:
-        """All snapshots, newest first; the unreadable are left out, and named by ``problems``."""
+    def finished(self, *, forgotten: bool = False) -> list[Snapshot]:
+        """All snapshots, newest first; the unreadable are left out, and named by ``problems``.
+
+        Args:
+            forgotten: with those that are out of sight and can yet be brought back.
+        """
         self.problems = []
-        found = list(self._readable(FINISHED))
+        hidden = set() if forgotten else self.forgotten()
+        found = [one for one in self._readable(FINISHED) if one.id not in hidden]
         return sorted(found, key=lambda snapshot: snapshot.order, reverse=True)
+
+    def forgotten(self) -> set[str]:
+        """Ids of snapshots that were forgotten, whether they are still there or not."""
+        return {one.snapshot for one in self.ledger.entries(FORGOTTEN)}
 
     def pending(self) -> list[Snapshot]:
         """What writers have announced and not finished; the unreadable left out."""

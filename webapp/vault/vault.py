@@ -15,8 +15,6 @@ from webapp.vault.engine import BackupResult, Engine, Order
 from webapp.vault.hooks import Hooks
 from webapp.vault.keys import Wrapping
 from webapp.vault.opening import REAL
-from webapp.vault.pruning import prune
-from webapp.vault.pruning.findings import PruneOrder, PruneReport
 from webapp.vault.reader import Content
 from webapp.vault.restoring.orders import RestoreOrder
 from webapp.vault.restoring.outcomes import RestoreResult
@@ -27,6 +25,7 @@ from webapp.vault.search.histories import Findings
 from webapp.vault.snapshots import FINISHED, Snapshot
 from webapp.vault.storage.base import Storage, StoredObject
 from webapp.vault.transfer import copying, slots
+from webapp.vault.upkeep import Upkeep
 from webapp.vault.writer import Backup
 
 
@@ -34,11 +33,11 @@ def _ignore(_: Tally) -> None:
     """Nobody wants to know."""
 
 
-class Vault:
+class Vault(Upkeep):
     """An open vault. Made by ``Vault.create`` or ``Vault.open``; many threads may read from it."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._manifests: dict[str, manifests.Manifest] = {}
         self._content = Content(engine.chunks)
 
@@ -166,19 +165,6 @@ class Vault:
             details: ``period_days``, ``remember``, ``on_progress`` as in ``Check``.
         """
         return check(self._engine, Check(snapshot=snapshot, read_data=read_data, **details))
-
-    def prune(self, **details: Any) -> PruneReport:
-        """Free what no snapshot needs; safe beside any number of writers and other prunes.
-
-        Args:
-            details: ``is_dry_run``, ``grace_days``, ``budget_bytes``, ``storage_for_deletes`` and
-                more, as in ``PruneOrder``.
-
-        Raises:
-            Halted: a brake; its sentence says what to do.
-            StorageDenied: these credentials may not delete.
-        """
-        return prune.prune(self._engine, PruneOrder(**details))
 
     def find_all(
         self,

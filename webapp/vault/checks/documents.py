@@ -7,6 +7,7 @@ from webapp.vault.checks import coverage
 from webapp.vault.checks.findings import CHAIN, MISSING, Findings
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, ObjectMissing
+from webapp.vault.retention import ledger
 from webapp.vault.transfer import key_changes
 
 # Folder and kind byte of each kind of small sealed object.
@@ -14,6 +15,8 @@ SEALED = {
     catalogues.FOLDER: catalogues.KIND,
     catalogues.CONDEMNED: catalogues.CONDEMNED_KIND,
     coverage.FOLDER: coverage.KIND,
+    **ledger.KINDS,
+    catalogues.REVOKED: catalogues.REVOKED_KIND,
 }
 
 

@@ -123,7 +123,12 @@ class Verification:
         small = SmallObjects(self._engine, self.findings)
         small.check()
         self.roots.read_all()
-        check_chain(self.roots.snapshots, self.roots.digests, self.findings, forgotten=())
+        check_chain(
+            self.roots.snapshots,
+            self.roots.digests,
+            self.findings,
+            forgotten=self._engine.roots.forgotten(),
+        )
         self._report.objects += small.objects
         self._report.bytes_read += small.bytes_read
 

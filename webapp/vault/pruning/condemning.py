@@ -38,7 +38,7 @@ def condemn(ground: Ground, *, now_ns: int) -> bool:
     if not victims:
         return False
     _check_share(ground)
-    if ground.order.is_dry_run:
+    if ground.order.dry_run:
         return True
     sound = copy_live(ground, victims, walk)
     if sound:
@@ -113,7 +113,7 @@ def _check_share(ground: Ground) -> None:
     if ground.order.may_condemn_most or 2 * gone <= report.total_bytes:
         return
     share = f"{100 * gone // report.total_bytes} %"
-    if ground.order.is_dry_run:
+    if ground.order.dry_run:
         ground.note(
             f"It would condemn {share} of the vault, and stop there unless that is allowed."
         )

@@ -21,7 +21,6 @@ from webapp.vault.pruning.roots import Moved, list_roots
 from webapp.vault.pruning.walking import Walk
 from webapp.vault.snapshots import FINISHED, PENDING, Snapshot
 
-REVOKED_KIND = b"R"
 _ROUNDS = 5
 
 
@@ -56,7 +55,7 @@ def _announced_ns(pending: Snapshot) -> int:
 
 
 def _drop_pending(ground: Ground, name: str) -> None:
-    if not ground.order.is_dry_run:
+    if not ground.order.dry_run:
         ground.delete(name)
 
 
@@ -67,11 +66,13 @@ def _revoke(ground: Ground, pending: Snapshot) -> None:
         f"The writer of an unfinished snapshot of {pending.name} on {pending.writer.get('host')} "
         "was not heard of for long; what it had stored is given up."
     )
-    if ground.order.is_dry_run:
+    if ground.order.dry_run:
         return
     engine, name = ground.engine, catalogues.REVOKED + pending.id
     with suppress(ObjectExists):
-        sealed = boxes.seal(engine.ring, REVOKED_KIND, name, parts=(b"{}",), salt=engine.salt())
+        sealed = boxes.seal(
+            engine.ring, catalogues.REVOKED_KIND, name, parts=(b"{}",), salt=engine.salt()
+        )
         engine.storage.put(name, sealed)
     ground.settle()
     final = FINISHED + pending.id
@@ -81,7 +82,7 @@ def _revoke(ground: Ground, pending: Snapshot) -> None:
 
 def _settle_revoked(ground: Ground) -> None:
     """Of each snapshot that is there and revoked, find out whether it is whole."""
-    if ground.order.is_dry_run:
+    if ground.order.dry_run:
         return
     roots = list_roots(ground.engine)
     finished = {name.removeprefix(FINISHED) for name in roots.finished}

@@ -36,7 +36,7 @@ def delete_condemned(ground: Ground, *, now_ns: int) -> bool:
     doomed = _spare(ground, due & sizes.keys(), copier.stuck)
     report.deleted_packs += len(doomed)
     report.deleted_bytes += sum(sizes[name] for name in doomed)
-    if not ground.order.is_dry_run:
+    if not ground.order.dry_run:
         _delete(ground, sorted(doomed))
         _unmark(ground, old, kept=(due & sizes.keys()) - doomed)
     return bool(doomed)

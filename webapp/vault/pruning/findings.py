@@ -20,7 +20,7 @@ class PruneOrder:
     """What is asked of a prune.
 
     Attributes:
-        is_dry_run: only say what would be done.
+        dry_run: only say what would be done.
         grace_days: how long condemned packs stay for readers that still use them.
         least_live: packs of which a smaller share is needed are rewritten and condemned.
         budget_bytes: how much live data may be copied out of such packs; None for any amount.
@@ -31,7 +31,7 @@ class PruneOrder:
         on_progress: told how many of how many, and of what.
     """
 
-    is_dry_run: bool = False
+    dry_run: bool = False
     grace_days: float = 7.0
     least_live: float = 0.5
     budget_bytes: int | None = None
@@ -59,7 +59,7 @@ class PruneReport:
         notes: what is worth a word, in sentences.
     """
 
-    is_dry_run: bool = False
+    dry_run: bool = False
     total_bytes: int = 0
     live_bytes: int = 0
     condemned_packs: int = 0

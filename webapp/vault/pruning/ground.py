@@ -13,6 +13,7 @@ from webapp.vault.pruning.copying import Copier
 from webapp.vault.pruning.findings import PruneOrder, PruneReport
 from webapp.vault.pruning.roots import Moved, RootList, list_roots
 from webapp.vault.pruning.walking import Walk
+from webapp.vault.storage.retrying import Retrying
 
 _ROUNDS = 8
 Absent = Callable[[bool, bytes], None]
@@ -28,11 +29,12 @@ class Ground:
     def __init__(self, engine: Engine, order: PruneOrder) -> None:
         self.engine = engine
         self.order = order
-        self.report = PruneReport(is_dry_run=order.is_dry_run)
+        self.report = PruneReport(dry_run=order.dry_run)
         self.excused: Collection[str] = ()
         self._current = ""
         self._excused_now: frozenset[str] = frozenset()
-        self._deletes = order.storage_for_deletes or engine.storage
+        deletes = order.storage_for_deletes or engine.storage
+        self._deletes = Retrying.around(deletes, sleep=engine.hooks.sleep)
 
     def note(self, sentence: str) -> None:
         if sentence not in self.report.notes:
@@ -109,7 +111,7 @@ class Ground:
             is_there = self.engine.stock.index.locate(identity) is not None
             if not is_there and self.is_excused(self._current):
                 return
-            if not is_there or not self.order.is_dry_run:
+            if not is_there or not self.order.dry_run:
                 copier.rescue(is_manifest, identity)
 
         return absent

@@ -10,6 +10,7 @@ from webapp.vault.pruning import compaction
 from webapp.vault.pruning.condemning import condemn
 from webapp.vault.pruning.dead_writers import remove_dead
 from webapp.vault.pruning.deleting import delete_condemned
+from webapp.vault.pruning.dropping import drop_forgotten, shorten_log
 from webapp.vault.pruning.findings import PruneOrder, PruneReport
 from webapp.vault.pruning.ground import Ground
 
@@ -25,12 +26,13 @@ def prune(engine: Engine, order: PruneOrder) -> PruneReport:
     config.read(engine.storage)
     ground = Ground(engine, order)
     now_ns = engine.storage.now_ns()
+    drop_forgotten(ground)
     remove_dead(ground, now_ns=now_ns)
     deleted = delete_condemned(ground, now_ns=now_ns)
     condemned = condemn(ground, now_ns=now_ns)
-    if condemned and not order.grace_days and not order.is_dry_run:
+    if condemned and not order.grace_days and not order.dry_run:
         deleted = delete_condemned(ground, now_ns=now_ns) or deleted
-    if not order.is_dry_run:
+    if not order.dry_run:
         _keep_up(ground, now_ns, deleted=deleted)
     return ground.report
 
@@ -40,6 +42,7 @@ def _keep_up(ground: Ground, now_ns: int, *, deleted: bool) -> None:
     storage, stock = ground.engine.storage, ground.engine.stock
     if not deleted:
         compaction.compact(ground, only_small=True)
+    shorten_log(ground)
     storage.sweep(now_ns)
     names = [item.name for item in storage.list("") if _is_kept(item.name, stock.condemned)]
     storage.extend_retention(names, now_ns)

@@ -1,0 +1,119 @@
+"""Removes for good what has been forgotten long enough, and keeps the log of it short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from webapp.vault.errors import Halted, ObjectMissing
+from webapp.vault.pruning.findings import DAY_NS, UNDO_DAYS
+from webapp.vault.pruning.ground import Ground
+from webapp.vault.retention import moments
+from webapp.vault.retention.forgetting import read_labels
+from webapp.vault.retention.labels import Labels, is_good
+from webapp.vault.retention.ledger import FORGOTTEN, LABELS, Entry, What
+from webapp.vault.snapshots import FINISHED, Snapshot
+
+_MANY = 32
+
+
+def drop_forgotten(ground: Ground) -> None:
+    """Delete the roots of snapshots that were forgotten 7 days ago, unless held or pinned.
+
+    Of a drop and an undo, or a hold, at once, one sees the other: both are written before the log
+    is read again. Then nothing is deleted.
+
+    Raises:
+        Halted: a source would lose its last good snapshot, or the log cannot be read.
+    """
+    engine = ground.engine
+    labels = read_labels(engine)
+    snapshots = {one.id: one for one in engine.roots.finished(forgotten=True)}
+    ground.excused = {one for one in snapshots if labels[one].forgotten}
+    visible = [labels[one] for one in snapshots if not labels[one].forgotten]
+    _pardon(ground, [drop for label in visible for drop in label.drops])
+    due = _due(ground, snapshots, labels)
+    if not due:
+        return
+    _check_last(snapshots.values(), due, labels=labels)
+    ground.report.dropped += sorted(due)
+    if ground.order.dry_run:
+        return
+    entries = [Entry(what=What.DROP, snapshot=one, text=snapshots[one].name) for one in due]
+    said = engine.roots.ledger.add(entries, new_id=engine.new_id, salt=engine.salt)
+    ground.settle()
+    _delete(ground, said)
+
+
+def _due(ground: Ground, snapshots: dict[str, Snapshot], labels: Labels) -> list[str]:
+    candidates = [one for one in snapshots if labels[one].forgotten]
+    if not candidates:
+        return []
+    try:
+        notes: list[str] = []
+        now_ns = moments.checked(ground.engine, notes=notes, trust=ground.order.trust_clock)
+    except Halted:
+        ground.note(
+            "Forgotten snapshots stay for now: the vault's clock is more than a day ahead of the "
+            "newest snapshot. Back up first, or say that the clock is right."
+        )
+        return []
+    last = now_ns - round(UNDO_DAYS * DAY_NS)
+    return [
+        one
+        for one in candidates
+        if labels[one].forgotten_ns <= last
+        and not labels[one].is_pinned
+        and labels[one].hold(now_ns) is None
+    ]
+
+
+def _check_last(snapshots: Iterable[Snapshot], due: list[str], *, labels: Labels) -> None:
+    left = {one.name for one in snapshots if is_good(one) and one.id not in due}
+    for one in snapshots:
+        if one.id in due and is_good(one) and one.name not in left and not labels[one.id].even_last:
+            raise Halted(
+                f"Prune stopped: {one.name} would lose its last good snapshot, {one.id}. Bring it "
+                "back, make a new one, or forget it again and say that the last may go."
+            )
+
+
+def _delete(ground: Ground, said: list[Entry]) -> None:
+    engine = ground.engine
+    labels, now_ns = read_labels(engine), engine.storage.now_ns()
+    saved: list[Entry] = []
+    for entry in said:
+        label = labels[entry.snapshot]
+        if not label.forgotten or label.is_pinned or label.hold(now_ns) is not None:
+            saved.append(entry)
+            ground.report.dropped.remove(entry.snapshot)
+            continue
+        ground.delete(FINISHED + entry.snapshot)
+        engine.roots.forget(FINISHED + entry.snapshot)
+    _pardon(ground, saved)
+
+
+def _pardon(ground: Ground, drops: list[Entry]) -> None:
+    """Take back what was said of snapshots that came into sight again meanwhile."""
+    if not drops or ground.order.dry_run:
+        return
+    engine = ground.engine
+    undo = Entry(what=What.UNDO, snapshot=drops[0].snapshot, undoes=tuple(one.id for one in drops))
+    engine.roots.ledger.add([undo], new_id=engine.new_id, salt=engine.salt, folder=FORGOTTEN)
+
+
+def shorten_log(ground: Ground) -> None:
+    """Put many small objects of the log into one; it is durable before they go."""
+    engine, ledger = ground.engine, ground.engine.roots.ledger
+    for folder in (FORGOTTEN, LABELS):
+        names = ledger.objects(folder)
+        if len(names) < _MANY:
+            continue
+        try:
+            found = {one.id: one for name in names for one in ledger.of_object(name)}
+        except ObjectMissing:
+            continue  # another prune is at it
+        entries = [replace(one) for one in found.values()]
+        ledger.write(folder, entries, identity=engine.new_id(), salt=engine.salt())
+        for name in names:
+            ground.delete(name)
