@@ -16,10 +16,11 @@ from webapp.domain.restore_points import BackupType
 from webapp.errors import Conflict, NotFound
 from webapp.extensions import db, write_transaction
 from webapp.items import EntryKind, StoredEntry, key_of, sort_key
-from webapp.services import archives, audit, sets, vaults
+from webapp.services import audit, sets, vaults
 from webapp.services.access import Access
 from webapp.vault import Snapshot, Vault
 from webapp.vault.errors import VaultError
+from webapp.vault.transfer import archives
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def archive(access: Access, set_id: UUID) -> Iterator[bytes]:
 
     def parts() -> Iterator[bytes]:
         with stack:
-            yield from archives.packed(vault, snapshot)
+            yield from archives.packed(vault.entries(snapshot), vault.content())
 
     return parts()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import zstandard
 
-from webapp.items import EntryKind, StoredEntry
-from webapp.vault import Snapshot, Vault
+from webapp.items import EntryKind, StoredContent, StoredEntry
 
 _BLOCK = 1 << 20
 _TYPES = {
@@ -21,32 +21,57 @@ _TYPES = {
 }
 
 
-def packed(vault: Vault, snapshot: Snapshot) -> Iterator[bytes]:
-    """The parts of a ``.tar.zst`` with everything that *snapshot* holds.
+def packed(entries: Iterable[StoredEntry], contents: StoredContent) -> Iterator[bytes]:
+    """The parts of a ``.tar.zst`` with these entries and their content.
 
     Names need not be UTF-8; times keep their nanoseconds and attributes are kept, in the way that
     GNU tar and libarchive read them. An error half way ends the stream, without the archive's end
     mark: an archive that is cut short is seen as such.
     """
     compressor = zstandard.ZstdCompressor(level=3).compressobj()
-    for piece in _tar(vault, snapshot):
+    for piece in plain(entries, contents):
         part = compressor.compress(piece)
         if part:
             yield part
     yield compressor.flush()
 
 
-def _tar(vault: Vault, snapshot: Snapshot) -> Iterator[bytes]:
-    for entry in vault.entries(snapshot):
+def plain(entries: Iterable[StoredEntry], contents: StoredContent) -> Iterator[bytes]:
+    """The same, not compressed."""
+    for entry in entries:
         header = header_of(entry)
         yield header.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
         if header.type == tarfile.REGTYPE:
-            yield from _content(vault, entry)
+            yield from _content(contents, entry)
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def _content(vault: Vault, entry: StoredEntry) -> Iterator[bytes]:
-    with vault.open_content(entry) as content:
+def renamed(
+    entries: Iterable[StoredEntry], name_of: Callable[[bytes], bytes | None]
+) -> Iterator[StoredEntry]:
+    """A part of a snapshot, as an archive of its own.
+
+    A hard link to what is not in that part becomes a file, and later ones link to that.
+
+    Args:
+        name_of: gives a path's name in the archive: None if it is not in that part, empty for what
+            needs no entry.
+    """
+    first_of: dict[bytes, bytes] = {}
+    for entry in entries:
+        name, hardlink = name_of(entry.path), entry.hardlink
+        if not name:
+            continue
+        if hardlink:
+            inside = name_of(hardlink)
+            hardlink = inside or first_of.get(hardlink, b"")
+            if not inside:
+                first_of.setdefault(entry.hardlink, name)
+        yield replace(entry, path=name, hardlink=hardlink)
+
+
+def _content(contents: StoredContent, entry: StoredEntry) -> Iterator[bytes]:
+    with contents.open(entry) as content:
         while block := content.read(_BLOCK):
             yield block
     yield bytes(-entry.size % tarfile.BLOCKSIZE)
