@@ -197,7 +197,8 @@ class Vault:
         if not any((self.root / name).is_file() for name in ("config", "config-copy")):
             raise Refused(10, f"There is no vault in {root}.")
         config = self._document("config", "config-copy")
-        if config.get("format") != 1 or config.get("features"):
+        features = set(config.get("features", ())) - {"private-boundaries"}  # for writers only
+        if config.get("format") != 1 or features:
             raise Refused(10, "A later release wrote this vault: use the reader of that release.")
         self.vault_id = bytes.fromhex(config["vault_id"])
         self._master = self._unlock(secret, sheet)

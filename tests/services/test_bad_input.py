@@ -17,6 +17,7 @@ from webapp.errors import ConfigError, Invalid
 from webapp.extensions import db
 from webapp.models import RunItem, Tenant
 from webapp.services import captures, plans, restores, runs, sets, sources, vaults
+from webapp.vault import LocalStorage
 
 FULL_BYTES = 3 * 1024 * 1024
 
@@ -214,6 +215,34 @@ def test_a_vault_put_back_to_an_older_state_is_noticed(capture, www):
     capture()
     shutil.rmtree(folder)
     old.rename(folder)
+    db.session.rollback()
+
+    run = capture()
+
+    assert (run.status, run.error_code) == (RunState.FAILED, "vault_rolled_back")
+
+
+def test_opening_reads_one_snapshot_however_many_there_are(capture, www, monkeypatch):
+    runs = [capture() for _ in range(3)]
+    read = []
+    get = LocalStorage.get
+
+    def spy(self, name, **options):
+        read.append(name)
+        return get(self, name, **options)
+
+    monkeypatch.setattr(LocalStorage, "get", spy)
+    with vaults.opened(runs[0].tenant_id):
+        db.session.rollback()
+
+    assert len([name for name in read if name.startswith("snapshots/")]) == 1
+
+
+def test_a_newest_snapshot_that_cannot_be_read_is_noticed(capture):
+    first = capture()
+    (newest,) = (vaults.folder(first.tenant_id) / "snapshots").iterdir()
+    newest.chmod(0o600)
+    newest.write_bytes(newest.read_bytes()[:100])
     db.session.rollback()
 
     run = capture()

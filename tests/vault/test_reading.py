@@ -11,7 +11,7 @@ import pytest
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
-from webapp.items import EntryKind
+from webapp.items import EntryKind, sort_key
 from webapp.vault import LocalStorage, Vault
 
 DATA = random.Random(4).randbytes(12_000_000)
@@ -96,3 +96,22 @@ def test_one_level_of_a_large_snapshot_reads_little(vault, storage):
 
     assert len(fetched) == 1
     assert len(reader._engine.roots.parts("snapshots/" + snapshot.id)) > 20
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_level_is_what_lies_one_level_below(vault, seed):
+    """Also where folders have no row of their own, and beside names that sort around them."""
+    draw = random.Random(seed)
+    names = [b"a", b"a-", b"a.", b"a0", b"b", b"c"]
+    paths = {b"tree/" + b"/".join(draw.choices(names, k=draw.randrange(1, 5))) for _ in range(80)}
+    paths = {one for one in paths if not any(two.startswith(one + b"/") for two in paths)}
+    above = {b"/".join(one.split(b"/")[:n]) for one in paths for n in range(1, one.count(b"/") + 1)}
+    kept = {one for one in above if draw.random() < 0.7}
+    items = [*map(folder, kept), *(file(one, size=0) for one in paths)]
+    snapshot = vault.backup(MemorySource(*items), name="site", report=Notes()).snapshot
+
+    for level in [b"", *above]:
+        found = [entry.path for entry in vault.children(snapshot, level)]
+
+        wanted = {one for one in kept | paths if one.rpartition(b"/")[0] == level}
+        assert found == sorted(wanted, key=sort_key)

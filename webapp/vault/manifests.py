@@ -170,21 +170,20 @@ class Manifest:
     def children(self, folder: bytes) -> Iterator[bytes]:
         """One level below *folder*, skipping what lies deeper."""
         prefix = folder + b"/" if folder else b""
-        key = sort_key(prefix) if prefix else b""
-        while True:
-            row = next(self.rows_from(key), None)
-            if row is None:
-                return
+        ahead = self.rows_from(sort_key(prefix) if prefix else b"")
+        row = next(ahead, None)
+        while row is not None:
             path = rows.row_path(row)
             if not path.startswith(prefix):
                 return
-            name = path[len(prefix) :].partition(b"/")[0]
-            is_child = path == prefix + name
-            if is_child:
+            child, slash, _ = path[len(prefix) :].partition(b"/")
+            if not slash:
                 yield row
-            # What lies deeper is skipped, also where the folder between has no row of its own.
-            leaf = is_child and not rows.is_folder(row)
-            key = sort_key(prefix + name) + (b"\x00" if leaf else b"\x01")
+                row = next(ahead, None)
+            if row is not None and rows.row_path(row).startswith(prefix + child + b"/"):
+                # What lies deeper is skipped, also where the folder has no row of its own.
+                ahead = self.rows_from(sort_key(prefix + child) + b"\x01")
+                row = next(ahead, None)
 
     def _load(self, number: int) -> list[bytes]:
         at, found = self._latest

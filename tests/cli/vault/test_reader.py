@@ -117,6 +117,18 @@ def test_a_tree_is_restored_by_the_reader_alone(vault, place, read, tmp_path):
     assert (restored / "sparse").stat().st_blocks * 512 < 1_000_000
 
 
+def test_a_vault_with_private_boundaries_is_restored_by_the_reader(vault, read, tmp_path):
+    make_tree(tmp_path / "tree")
+    assert vault("init", tmp_path / "private", "--private-boundaries").code == 0
+    vault("backup", tmp_path / "private", tmp_path / "tree")
+
+    ended = read(tmp_path / "private", "restore", "latest", tmp_path / "out")
+
+    assert (ended.stderr, ended.returncode) == ("", 0)
+    restored = tmp_path / "out" / "tree" / str(tmp_path / "tree").lstrip("/")
+    assert facts(restored) == facts(tmp_path / "tree")
+
+
 def test_a_part_is_restored_alone(vault, place, read, tmp_path):
     make_tree(tmp_path / "tree")
     vault("backup", place, tmp_path / "tree")
