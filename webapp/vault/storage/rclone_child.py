@@ -81,17 +81,7 @@ class RcloneChild:
             process, folder = self._process, self._folder
             self._process = self._folder = None
         atexit.unregister(self.close)
-        if process is not None:
-            with suppress(OSError):
-                assert process.stdin is not None
-                process.stdin.close()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        _end(process, folder)
 
     def _ask(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
@@ -130,9 +120,7 @@ class RcloneChild:
                 try:
                     self._wait(self._folder, self._process)
                 except BaseException:
-                    self._process.kill()
-                    self._process.wait()
-                    shutil.rmtree(self._folder, ignore_errors=True)
+                    _end(self._process, self._folder)
                     self._process = self._folder = None
                     raise
             return self._folder
@@ -199,6 +187,19 @@ def _check_version(answer: Answer) -> None:
     found = json.loads(answer.data).get("decomposed", ()) if answer.status == 200 else ()
     if tuple(found[:2]) < _OLDEST:
         raise StorageError("This rclone is too old: install 1.63 or newer.")
+
+
+def _end(process: subprocess.Popen[bytes] | None, folder: Path | None) -> None:
+    if process is not None:
+        assert process.stdin is not None
+        process.stdin.close()  # the end that it is watched for
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _private_folder() -> Path:

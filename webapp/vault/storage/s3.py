@@ -159,11 +159,14 @@ class S3Storage:
         return {"Bucket": self._place.bucket, "Key": self._place.prefix + check_name(name)}
 
     def _size(self, target: Mapping[str, str]) -> int | None:
-        """How large an object is, or None: it is not there, or nobody may say so."""
+        """How large an object is, or None: it is not there, or nobody may say so.
+
+        The answer to a HEAD never says why it is refused. The put that follows learns it.
+        """
         try:
             return int(self._client.head_object(**target)["ContentLength"])
         except ClientError as error:
-            if status_of(error.response) in (403, 404):
+            if status_of(error.response) in (400, 401, 403, 404):
                 return None
             raise
 
