@@ -94,6 +94,19 @@ class Levels:
             self._implied(path if end < 0 else path[:end])
         return stack[-1]
 
+    def folds(self, path: bytes) -> bool:
+        """Whether a folder that is there folds names."""
+        if self._folders is None:
+            return False
+        try:
+            return self._fold(self._folders.there(path)) is not Folding.NONE
+        except OSError:
+            return False
+
+    def start_over(self) -> None:
+        """Begin again at the root."""
+        self._stack.clear()
+
     def push(self, path: bytes, state: State) -> None:
         """Go down into a folder that was just looked at."""
         above = self.at(path.rpartition(b"/")[0]) if path else None

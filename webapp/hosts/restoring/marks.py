@@ -27,6 +27,7 @@ class Mark:
         prefix: how the temporary names of this restore begin.
         dead: the same of dead restores.
         doubtful_since_ns: what was changed since then may not have reached the disk; or None.
+        root_was_made: the target was made by a dead restore that did not come to give it its facts.
     """
 
     def __init__(self, root: int, *, boot: str | None = None) -> None:
@@ -38,9 +39,13 @@ class Mark:
         self.prefix = b".lastgood-%s-" % run
         self.dead: tuple[bytes, ...] = ()
         self.doubtful_since_ns: int | None = None
+        self.root_was_made = False
 
-    def set(self) -> None:
+    def set(self, *, root_is_made: bool) -> None:
         """Take over from the dead, and make the mark.
+
+        Args:
+            root_is_made: by this restore, just now.
 
         Raises:
             ConnectorError: ``target_busy``, another restore writes here now.
@@ -51,7 +56,8 @@ class Mark:
         mark = os.open(self._name, _OPEN | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._root)
         self._held[self._name] = mark
         _lock(mark)
-        os.write(mark, f"{self._boot} {time.time_ns()}\n".encode())
+        made = root_is_made or self.root_was_made
+        os.write(mark, f"{self._boot} {time.time_ns()} {made:d}\n".encode())
         os.fsync(mark)
 
     def owns(self, name: bytes) -> bool:
@@ -84,7 +90,9 @@ class Mark:
             raise ConnectorError("target_busy", words)
         self._held[name] = mark
         self.dead = (*self.dead, b".lastgood-%s-" % run)
-        boot, _, since = os.pread(mark, 200, 0).decode("ascii", "replace").strip().partition(" ")
+        told = os.pread(mark, 200, 0).decode("ascii", "replace").split()
+        boot, since, made = told if len(told) == 3 else ("", "", "")
+        self.root_was_made = self.root_was_made or made == "1"
         if boot != self._boot or not since.isdecimal():
             began = int(since) if since.isdecimal() else 0
             self.doubtful_since_ns = min(began, self.doubtful_since_ns or began)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -54,7 +54,8 @@ class FolderTarget:
         self._pending: list[tuple[bytes, StoredEntry]] = []
         self._mark = Mark(self._root.descriptor) if not dry_run else None
         if self._mark is not None:
-            self._root.guarded(self._mark.set)
+            mark, is_fresh = self._mark, self._root.is_fresh
+            self._root.guarded(lambda: mark.set(root_is_made=is_fresh))
         self._names = Names(self._mark.prefix if self._mark is not None else b"")
         folders = self._files.folders if self._root.descriptor >= 0 else None
         self._levels = Levels(
@@ -98,6 +99,19 @@ class FolderTarget:
             if not on_the_way or fate is Fate.CREATE:
                 self._pending.append((path, entry))
         return fate
+
+    def may_fold(self, folders: Iterator[bytes]) -> bool:
+        """See ``EntryTarget``."""
+        if self._levels.at(b"").folding is not Folding.NONE:
+            return True
+        if self._root.is_fresh:
+            return False
+        return any(self._levels.folds(self._path(folder)) for folder in folders)
+
+    def start_over(self) -> None:
+        """See ``EntryTarget``."""
+        self._levels.start_over()
+        self._pending.clear()
 
     def is_fresh(self, folder: bytes) -> bool:
         """See ``EntryTarget``."""
@@ -200,10 +214,9 @@ class FolderTarget:
         if entry.kind is not EntryKind.FOLDER:
             raise NotPlaced("type_differs", "The target is a folder, and this is not.")
         self._levels.at(b"")
-        if not self._root.is_fresh:
-            return Fate.LEAVE
-        self._pending.append((b"", entry))
-        return Fate.CREATE
+        if self._root.is_fresh or (self._mark is not None and self._mark.root_was_made):
+            self._pending.append((b"", entry))
+        return Fate.CREATE if self._root.is_fresh else Fate.LEAVE
 
     def _sweep(self, folder: int, name: bytes) -> bool:
         """Remove what a dead restore has left."""

@@ -23,15 +23,12 @@ from webapp.vault.restoring.selection import Chosen, Selection
 _MOST_ENTRIES = 100_000  # looked at before anything is fetched for them
 _WEIGHT_OF_LARGE = 8
 _AT_ONCE = 256
+_COLLIDES = "name_collides"
 Ordering = tuple[Pieces, Iterator[bytes]]
 
 
 class Restore:
-    """One restore.
-
-    Args:
-        most_entries: how many entries are looked at, and chunks waited for, at a time.
-    """
+    """One restore."""
 
     def __init__(
         self,
@@ -39,12 +36,10 @@ class Restore:
         manifest: Manifest,
         *,
         order: RestoreOrder,
-        most_entries: int = _MOST_ENTRIES,
     ) -> None:
         self._engine = engine
         self._order = order
         self._target = order.target
-        self._most = most_entries
         self._selection = Selection(manifest, order.include)
         self._finder = Finder(engine.stock)
         self._outcomes = Outcomes()
@@ -65,6 +60,7 @@ class Restore:
             Damaged: the snapshot's own list cannot be read.
             StorageError: the vault's place failed.
         """
+        self._survey()
         chosen = self._selection.rows()
         try:
             more = True
@@ -77,10 +73,24 @@ class Restore:
                 file.abandon()
         return self._result()
 
+    def _survey(self) -> None:
+        """Where names may collide, find those that do before anything is written."""
+        if not self._target.may_fold(self._selection.folders()):
+            return
+        for one in self._selection.rows():
+            if one.refusal is not None:
+                continue
+            try:
+                self._target.look(rows.unpack_row(one.row), on_the_way=one.on_the_way)
+            except NotPlaced as why:
+                if why.code == _COLLIDES:
+                    self._refuse(one.path, why)
+        self._target.start_over()
+
     def _fill(self, chosen: Iterator[Chosen], needs: Needs) -> bool:
         """Look at entries until there is enough to do; False when there are no more."""
         self._weight = 0
-        while self._weight + needs.count < self._most:
+        while self._weight + needs.count < _MOST_ENTRIES:
             if self._current is not None:
                 self._current = self._go_on(self._current, needs)
                 continue
@@ -106,7 +116,8 @@ class Restore:
         try:
             fate = self._target.look(entry, on_the_way=one.on_the_way)
         except NotPlaced as why:
-            self._refuse(one.path, why)
+            if why.code != _COLLIDES:  # those were told of before
+                self._refuse(one.path, why)
             return
         self._order.on_item(one.path, fate, "")
         self._act(entry, fate, row=one.row, needs=needs)

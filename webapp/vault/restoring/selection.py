@@ -44,10 +44,16 @@ class Selection:
         self._leaf = b""  # of what is no folder, and so has nothing below it
 
     def holds(self, path: bytes) -> bool:
-        """Whether *path* was asked for."""
+        """Whether *path* was asked for, and is one that can be restored."""
+        if not _is_safe(path):
+            return False
         if not self.include:
             return True
         return any(path == one or path.startswith(one + b"/") for one in self.include)
+
+    def folders(self) -> Iterator[bytes]:
+        """The folders among them."""
+        return (one.path for one in self.rows() if one.refusal is None and rows.is_folder(one.row))
 
     def rows(self) -> Iterator[Chosen]:
         """Yield what was asked for, and before it the folders that it lies in.
@@ -81,7 +87,7 @@ class Selection:
 
     def _checked(self, row: bytes) -> Chosen:
         path = rows.row_path(row)
-        if _UNSAFE.search(path) or path.partition(b"/")[0] not in _SECTIONS:
+        if not _is_safe(path):
             words = "Its path would lead out of the target."
             return Chosen(path, row, refusal=NotPlaced("escapes_target", words))
         key = sort_key(path)
@@ -93,6 +99,10 @@ class Selection:
             return Chosen(path, row, refusal=NotPlaced("escapes_target", words))
         self._leaf = b"" if row[4] == _FOLDER else path + b"/"
         return Chosen(path, row)
+
+
+def _is_safe(path: bytes) -> bool:
+    return not _UNSAFE.search(path) and path.partition(b"/")[0] in _SECTIONS
 
 
 def _outermost(paths: Sequence[bytes]) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from webapp.items import Fate, NotPlaced, StoredEntry
@@ -40,6 +41,12 @@ class EntryTarget(Protocol):
         Raises:
             NotPlaced: nothing can be; if it is a folder, nothing in it can be either.
         """
+
+    def may_fold(self, folders: Iterator[bytes]) -> bool:
+        """Whether the target, or one of *folders* in it, takes different names for one."""
+
+    def start_over(self) -> None:
+        """Forget what was looked at: the entries come once more, from the first."""
 
     def is_fresh(self, folder: bytes) -> bool:
         """Whether everything in *folder* is to be created, without a look at each."""
