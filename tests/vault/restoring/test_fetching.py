@@ -11,7 +11,7 @@ import pytest
 from tests.hosts.conftest import holdings
 from tests.vault.restoring.conftest import capture, leftovers, reopened, restore
 from tests.vault.sources import MemorySource, Notes, file, folder
-from webapp.vault import StorageUnavailable
+from webapp.vault import StorageDenied
 from webapp.vault.errors import ObjectMissing
 from webapp.vault.index import PackRow
 from webapp.vault.restoring import ranges
@@ -153,12 +153,12 @@ def test_a_storage_that_goes_away_ends_the_restore_and_the_next_goes_on(
 
     def failing(name, *, offset=0, length=None):
         if name.startswith("packs/") and next(count) == 2:
-            raise StorageUnavailable("it does not answer")
+            raise StorageDenied("its key was withdrawn")
         return get(name, offset=offset, length=length)
 
     monkeypatch.setattr(storage, "get", failing)
     monkeypatch.setattr("webapp.vault.restoring.ranges.LARGEST_BYTES", 1 << 20)
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageDenied):
         restore(reader, snapshot, target)
     assert leftovers(target) == []
     monkeypatch.undo()
