@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from webapp.vault.chunking import MEDIA
 from webapp.vault.ids import chunk_id, make_ref
 from webapp.vault.packs import DATA, MANIFEST, build_segment
 from webapp.vault.pipeline import Pipeline, Segment
-from webapp.vault.rooms import LARGEST_BYTES, Rooms
+from webapp.vault.rooms import LARGEST_BYTES, Room, Rooms
 from webapp.vault.sealing import Buffer
 from webapp.vault.stock import Stock
 
@@ -37,6 +38,7 @@ class ChunkStore:
         self._waiting = waiting
         self._fresh: set[bytes] = set()
         self._rooms = Rooms()
+        self._single_rooms = Rooms(MEDIA.largest)
         self._room = self._rooms.take()
         self.pipeline: Pipeline | None = None
 
@@ -52,7 +54,11 @@ class ChunkStore:
             return self.placed(length)
         identity = chunk_id(self._data_key, chunk)
         if self._is_new(identity):
-            self._add(Segment(DATA, (identity,), build_segment((chunk,))))
+            fits = length <= MEDIA.largest
+            room = self._single_rooms.take() if fits else Room(length)
+            room.space(length)[:] = chunk
+            room.keep(identity, length)
+            self._hand_over(room, self._single_rooms)
         return make_ref(identity, length)
 
     def space(self, length: int) -> memoryview:
@@ -96,8 +102,10 @@ class ChunkStore:
 
     def _flush(self) -> None:
         room, self._room = self._room, self._rooms.take()
-        done = partial(self._rooms.give_back, room)
-        self._add(Segment(DATA, room.ids, room.segment(), done))
+        self._hand_over(room, self._rooms)
+
+    def _hand_over(self, room: Room, rooms: Rooms) -> None:
+        self._add(Segment(DATA, room.ids, room.segment(), partial(rooms.give_back, room)))
 
     def _add(self, segment: Segment) -> None:
         if self.pipeline is None:

@@ -176,7 +176,7 @@ class _Reading:
         for start, end in cuts(view, self._profile, at_end=at_end):
             self.refs.append(self._store(view[start:end]))
             done = end
-        self._window[: self._filled - done] = view[done:].tobytes()
+        view[: self._filled - done] = view[done:]
         self._filled -= done
 
 

@@ -20,7 +20,7 @@ from webapp.vault.sealing import HEAD_BYTES, MARK_BYTES, Buffer, Head, ObjectKey
 
 T = TypeVar("T")
 _TICK_SECONDS = 0.1
-_SEGMENT_QUEUE_BYTES = 8 << 20
+_SEGMENT_QUEUE_BYTES = 4 << 20
 _PACK_QUEUE_BYTES = FULL_BYTES
 
 

@@ -10,7 +10,7 @@ import struct
 from collections import deque
 
 FULL_BYTES = 1 << 20
-LARGEST_BYTES = 512 << 10  # of one chunk; larger ones are segments of their own
+LARGEST_BYTES = 512 << 10  # of a chunk that shares a room; a larger one has a room for itself
 _MOST_CHUNKS = 1 << 14
 _TABLE_BYTES = 4 * (1 + _MOST_CHUNKS)
 
@@ -18,15 +18,15 @@ _TABLE_BYTES = 4 * (1 + _MOST_CHUNKS)
 class Room:
     """Memory for one segment: first the table of lengths, which grows downwards, then chunks."""
 
-    def __init__(self) -> None:
-        self.buffer = bytearray(_TABLE_BYTES + FULL_BYTES + LARGEST_BYTES)
+    def __init__(self, capacity: int = FULL_BYTES + LARGEST_BYTES) -> None:
+        self.buffer = bytearray(_TABLE_BYTES + capacity)
         self._view = memoryview(self.buffer)
         self._end = _TABLE_BYTES
         self.ids: list[bytes] = []
         self._lengths: list[int] = []
 
     def space(self, length: int) -> memoryview:
-        """Where a chunk of up to *length* bytes, ``LARGEST_BYTES`` at most, may be put."""
+        """Where a chunk of up to *length* bytes may be put."""
         return self._view[self._end : self._end + length]
 
     def keep(self, identity: bytes, length: int) -> None:
@@ -54,14 +54,15 @@ class Room:
 class Rooms:
     """Rooms that are free. Any thread may give one back."""
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int = FULL_BYTES + LARGEST_BYTES) -> None:
+        self._capacity = capacity
         self._free: deque[Room] = deque()
 
     def take(self) -> Room:
         try:
             room = self._free.pop()
         except IndexError:
-            return Room()
+            return Room(self._capacity)
         room.clear()
         return room
 
