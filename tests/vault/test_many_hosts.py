@@ -1,0 +1,167 @@
+"""The real engine against a plain model: several hosts with wrong clocks back up, forget, bring
+back and prune, into each other's way, and crash wherever they are. After each step every snapshot
+that the model keeps restores exactly, and verify passes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from tests.faults import Fault, Kind
+from tests.vault.hosts import DAY_NS, Host, World
+from webapp.vault.errors import StorageUnavailable
+
+HOSTS = st.integers(0, 2)
+NAMES = st.sampled_from(["site", "shop"])
+PATHS = st.sampled_from([b"tree/%d" % number for number in range(6)])
+FILES = st.dictionaries(PATHS, st.integers(0, 11), max_size=6)
+CALLS = st.integers(0, 60)
+GRACE = st.sampled_from([0.0, 0.0, 3.0])
+FAULTS = st.sampled_from(
+    [Fault(kind, StorageUnavailable) for kind in (Kind.BEFORE, Kind.AFTER, Kind.LATE, Kind.AGAIN)]
+)
+PLACES = st.sampled_from(
+    [
+        ("put", "packs/"),
+        ("put", "index/"),
+        ("put", "pending/"),
+        ("put", "snapshots/"),
+        ("put", "condemned/"),
+        ("put", "forgotten/"),
+        ("delete", ""),
+        ("get", ""),
+        ("list", ""),
+    ]
+)
+
+
+class ManyHosts(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.world = World(self.folder)
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+    def host(self, number: int) -> Host:
+        return self.world.hosts[number]
+
+    @rule(host=HOSTS, name=NAMES, files=FILES)
+    def back_up(self, host, name, files):
+        self.world.back_up(self.host(host), name, files)
+
+    @rule(host=HOSTS, keep=st.integers(1, 2))
+    def forget(self, host, keep):
+        self.world.guarded(self.host(host), lambda: self.world.forget(self.host(host), keep))
+
+    @rule(host=HOSTS, pick=st.integers(0, 99))
+    def bring_back(self, host, pick):
+        known = sorted(self.world.forgotten.keys() & self.world.finished.keys())
+        if known:
+            one = known[pick % len(known)]
+            self.world.guarded(self.host(host), lambda: self.world.unforget(self.host(host), one))
+
+    @rule(host=HOSTS, grace=GRACE)
+    def prune(self, host, grace):
+        self.world.prune(self.host(host), grace_days=grace)
+
+    @rule(days=st.sampled_from([0.1, 3.5, 8.0, 40.0, -2.0]))
+    def time_passes(self, days):
+        self.world.now += round(days * DAY_NS)
+
+    @rule(host=HOSTS)
+    def lose_the_cache(self, host):
+        shutil.rmtree(self.host(host).cache, ignore_errors=True)
+        self.host(host).restart()
+
+    @rule(pair=st.permutations([0, 1, 2]), name=NAMES, files=FILES, calls=CALLS, gone=st.booleans())
+    def prune_in_the_middle_of_a_backup(self, pair, name, files, calls, gone):
+        """With *gone*, the writer is taken for dead, too."""
+        writer, pruner = self.host(pair[0]), self.host(pair[1])
+        days = 0.0 if gone else 30.0
+
+        def prune() -> None:
+            self.world.prune(pruner, grace_days=0.0, gone_days=days)
+
+        writer.between.arm(calls, prune)
+        self.world.guarded(writer, lambda: self.world.back_up(writer, name, files))
+
+    @rule(pair=st.permutations([0, 1, 2]), name=NAMES, files=FILES, calls=CALLS)
+    def backup_in_the_middle_of_a_prune(self, pair, name, files, calls):
+        pruner, writer = self.host(pair[0]), self.host(pair[1])
+        pruner.between.arm(calls, lambda: self.world.back_up(writer, name, files))
+        self.world.guarded(pruner, lambda: self.world.prune(pruner, grace_days=0.0))
+
+    @rule(pair=st.permutations([0, 1, 2]), calls=CALLS)
+    def prune_in_the_middle_of_a_prune(self, pair, calls):
+        first, second = self.host(pair[0]), self.host(pair[1])
+        first.between.arm(calls, lambda: self.world.prune(second, grace_days=0.0))
+        self.world.guarded(first, lambda: self.world.prune(first, grace_days=0.0))
+
+    @rule(host=HOSTS, name=NAMES, files=FILES, call=CALLS, late=st.booleans())
+    def crash_while_backing_up(self, host, name, files, call, late):
+        one = self.host(host)
+        one.crash_at(call, late=late)
+        self.world.guarded(one, lambda: self.world.back_up(one, name, files))
+
+    @rule(host=HOSTS, grace=GRACE, call=CALLS, late=st.booleans())
+    def crash_while_pruning(self, host, grace, call, late):
+        one = self.host(host)
+        one.crash_at(call, late=late)
+        self.world.guarded(one, lambda: self.world.prune(one, grace_days=grace))
+
+    @rule(host=HOSTS, name=NAMES, files=FILES, place=PLACES, fault=FAULTS, times=st.integers(1, 5))
+    def fail_while_backing_up(self, host, name, files, place, fault, times):
+        one = self.host(host)
+        one.faulty.on(*place, fault, times=times)
+        self.world.guarded(one, lambda: self.world.back_up(one, name, files))
+        one.restart()
+
+    @rule(host=HOSTS, grace=GRACE, place=PLACES, fault=FAULTS, times=st.integers(1, 5))
+    def fail_while_pruning(self, host, grace, place, fault, times):
+        one = self.host(host)
+        one.faulty.on(*place, fault, times=times)
+        self.world.guarded(one, lambda: self.world.prune(one, grace_days=grace))
+        one.restart()
+
+    @invariant()
+    def all_that_is_kept_restores_exactly(self):
+        self.world.check()
+
+
+def campaign(examples: int, steps: int, **more) -> None:
+    run_state_machine_as_test(
+        ManyHosts,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            **more,
+        ),
+    )
+
+
+@pytest.mark.slow
+def test_hosts_in_each_others_way_lose_nothing():
+    campaign(12, 20, derandomize=True)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1800)
+def test_hosts_in_each_others_way_lose_nothing_for_minutes():
+    campaign(100, 40)
+
+
+@pytest.mark.torture_long
+@pytest.mark.timeout(7200)
+def test_hosts_in_each_others_way_lose_nothing_for_an_hour():
+    campaign(1500, 50)

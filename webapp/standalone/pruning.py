@@ -1,0 +1,49 @@
+"""Freeing the space that no snapshot needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from webapp.standalone.vaults import Where, opened
+
+Document = dict[str, object]
+Tell = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """How a person wants it done.
+
+    Attributes:
+        grace: days that condemned packs stay for readers.
+        max_repack: bytes of live data that may be rewritten; None for any amount.
+        more_than_half: it may condemn more than half of the vault.
+    """
+
+    dry_run: bool = False
+    grace: float = 7.0
+    max_repack: int | None = None
+    more_than_half: bool = False
+    trust_clock: bool = False
+
+
+def prune(where: Where, wish: Wish, *, tell: Tell) -> Document:
+    """Free space; what ``--json`` prints.
+
+    Raises:
+        Halted: a brake.
+        StorageDenied: these credentials may not delete.
+    """
+    started = time.monotonic()
+    with opened(where) as vault:
+        report = vault.prune(
+            dry_run=wish.dry_run,
+            grace_days=wish.grace,
+            budget_bytes=wish.max_repack,
+            may_condemn_most=wish.more_than_half,
+            trust_clock=wish.trust_clock,
+            on_progress=tell,
+        )
+    return {**asdict(report), "seconds": round(time.monotonic() - started, 3)}
