@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import tracemalloc
 
 import pytest
 import zstandard
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.vault.sources import file
 from webapp.vault import catalogues, documents, frames, manifests, packs, rows, snapshots
+from webapp.vault.checks import coverage
 from webapp.vault.errors import Damaged
 from webapp.vault.sealing import RAW, ZSTD, Head
 
@@ -27,12 +29,14 @@ SEGMENT = packs.build_segment([b"one", b"three"])
 INFOS = catalogues.pack_infos(
     [packs.PackInfo(name="ab" * 32, salt=b"s" * 32, kind=b"D", size_bytes=1, catalogue=CATALOGUE)]
 )
+TIMES = coverage.pack_times({"ab" * 32: 5, "cd" * 32: 7})
 PARSERS = {
     "row": (rows.unpack_row, ROW),
     "rows": (lambda data: manifests.split_rows(data, where="x"), CHUNK),
     "parts": (lambda data: manifests.unpack_parts(data, where="x"), PARTS),
     "catalogue": (lambda data: packs.read_catalogue(data, where="x"), CATALOGUE),
     "segment": (lambda data: packs.split_segment(data, where="x"), SEGMENT),
+    "times": (lambda data: list(coverage.unpack_times(data, where="x")), TIMES),
     "infos": (lambda data: list(catalogues.unpack_infos(data, where="x")), INFOS),
     "document": (lambda data: documents.decode("x", data), documents.encode({"a": 1})),
     "root": (lambda data: snapshots._parse(data, "snapshots/a"), b'{"id":"a","counts":{}}'),
@@ -61,6 +65,21 @@ def test_a_parser_refuses_what_is_not_sound(name, changes, cut):
 
     with contextlib.suppress(Damaged):
         parse(data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(PARSERS)), st.integers(0, 1 << 32), st.binary(max_size=400))
+def test_a_parser_takes_memory_for_what_is_there_not_for_what_is_claimed(name, count, rest):
+    data = (count % (1 << 32)).to_bytes(4, "little") + rest
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(Damaged):
+            PARSERS[name][0](data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 1 << 20
 
 
 @settings(max_examples=200, deadline=None)

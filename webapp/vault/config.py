@@ -116,10 +116,10 @@ def _document(config: Config) -> documents.Document:
 def _parse(document: documents.Document) -> Config:
     if document.get("what") != "lastgood vault":
         raise NotAVault("The file named config here is not a vault's.")
-    unknown = set(map(str, document.get("features", ()))) - FEATURES
-    if document.get("format") != FORMAT or unknown:
-        raise NewerFormat("A later release wrote this vault. Use that release to open it.")
     try:
+        unknown = set(map(str, document.get("features", ()))) - FEATURES
+        if document.get("format") != FORMAT or unknown:
+            raise NewerFormat("A later release wrote this vault. Use that release to open it.")
         vault_id = bytes.fromhex(document["vault_id"])
         return Config(
             vault_id=vault_id,
@@ -128,7 +128,7 @@ def _parse(document: documents.Document) -> Config:
             features=tuple(document["features"]),
             chunkers=tuple(document["chunkers"]),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise Damaged(NAMES[0], "a field is missing or malformed") from None
 
 

@@ -39,7 +39,7 @@ def decode(name: str, data: bytes) -> Document:
         raise Damaged(name, "its checksum does not match")
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise Damaged(name, "it is not a document")

@@ -10,6 +10,7 @@ from webapp.vault.errors import Damaged
 from webapp.vault.sealing import RAW, ZSTD, Buffer, Head
 
 LEVEL = 3
+LARGEST_BYTES = 128 << 20  # what a compressed frame may unpack to; nobody writes half of that
 _PROBE_BYTES = 4_096
 _PROBED_BYTES = 256 << 10
 _WORTH_IT = 0.97
@@ -18,7 +19,8 @@ _local = threading.local()
 
 def encode(raw: Buffer, *, level: int = LEVEL) -> tuple[int, Buffer]:
     """Return codec and frame; what does not get smaller stays plain."""
-    if len(raw) >= _PROBED_BYTES and _looks_random(raw):
+    too_large = len(raw) > LARGEST_BYTES
+    if too_large or (len(raw) >= _PROBED_BYTES and _looks_random(raw)):
         return RAW, raw
     frame = _compressor(level).compress(raw)
     return (ZSTD, frame) if len(frame) < len(raw) else (RAW, raw)
@@ -31,6 +33,8 @@ def decode(head: Head, frame: Buffer, *, where: str) -> bytes:
         Damaged: the frame is authentic, and still not what its head says.
     """
     if head.codec == ZSTD:
+        if head.raw_length > LARGEST_BYTES:
+            raise Damaged(where, "it claims more than any record holds")
         try:
             # Checked first: the library allocates what the frame says, whatever it is told.
             if zstandard.frame_content_size(frame) != head.raw_length:

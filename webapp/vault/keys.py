@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from argon2.exceptions import Argon2Error
 from argon2.low_level import Type, hash_secret_raw
 from blake3 import blake3
 from cryptography.exceptions import InvalidTag
@@ -66,7 +67,7 @@ class Passphrase:
         if not (
             0 < rounds <= _ROUNDS_LIMIT and 0 < memory <= _MEMORY_LIMIT_KIB and 0 < lanes < 256
         ):
-            raise Damaged("keys/" + slot["id"], "its cost is out of bounds")
+            raise Damaged(f"keys/{slot.get('id')}", "its cost is out of bounds")
         stretched = hash_secret_raw(
             unicodedata.normalize("NFC", self.text).encode(),
             bytes.fromhex(slot["salt"]),
@@ -227,8 +228,8 @@ def unwrap(slot: documents.Document, vault_id: bytes, wrap: Wrapping) -> bytes |
             return None
         return _cipher(key).decrypt(bytes(12), bytes.fromhex(slot["box"]), _bound(slot))
     except InvalidTag:
-        raise Damaged("keys/" + slot["id"], "it fails authentication") from None
-    except (KeyError, TypeError, ValueError):
+        raise Damaged(f"keys/{slot.get('id')}", "it fails authentication") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, Argon2Error):
         raise Damaged(f"keys/{slot.get('id')}", "a field is missing or malformed") from None
 
 

@@ -11,6 +11,7 @@ import struct
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from operator import sub
 from typing import NamedTuple
 
 from webapp.items import sort_key
@@ -114,6 +115,8 @@ def row_ends(data: bytes, where: str) -> tuple[tuple[int, ...], int]:
     at = _COUNT.size * (count + 1)
     if not ends or at + ends[-1] != len(data):
         raise Damaged(where, "its rows do not add up")
+    if min(map(sub, ends, (0, *ends))) < rows.SMALLEST_BYTES:
+        raise Damaged(where, "a row is too short")
     return ends, at
 
 

@@ -38,6 +38,7 @@ DATA, MANIFEST = b"D", b"M"
 FULL_BYTES = 16 << 20
 GRAIN_BYTES = 64 << 10
 FOLDER = "packs/"
+MOST_CHUNKS = 1 << 20  # in a segment
 _TAIL_BYTES = 128 << 10
 _TRAILER_ROOM_BYTES = 1 << 20
 _PLACE = struct.Struct("<IIII")
@@ -161,6 +162,8 @@ def split_segment(raw: bytes, *, where: str) -> list[memoryview]:
         lengths = struct.unpack_from(f"<{count}I", raw, _COUNT.size)
     except struct.error:
         raise Damaged(where, "a segment's lengths are missing") from None
+    if count > MOST_CHUNKS or 0 in lengths:
+        raise Damaged(where, "a segment has too many chunks, or empty ones")
     view, at, chunks = memoryview(raw), _COUNT.size * (count + 1), []
     for length in lengths:
         chunks.append(view[at : at + length])

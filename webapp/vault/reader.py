@@ -15,7 +15,7 @@ from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.ids import REF, chunk_id, split_ref
 from webapp.vault.index import Location
-from webapp.vault.rows import LIST_MARK
+from webapp.vault.rows import LIST_MARK, holes_fit
 from webapp.vault.sealing import ObjectKey
 from webapp.vault.stock import Stock
 from webapp.vault.storage.base import Storage
@@ -126,7 +126,8 @@ class ContentReader(io.RawIOBase):
         self._hidden = [0, *accumulate(length for _, length in entry.holes)]
         self._at = 0
         self._current: tuple[int, memoryview] = (-1, memoryview(b""))
-        if self._starts[-1] + self._hidden[-1] != self._size:
+        adds_up = self._starts[-1] + self._hidden[-1] == self._size
+        if not adds_up or not holes_fit(entry.holes, entry.size):
             raise Damaged("manifest", "a file's chunks do not add up to its size")
 
     def readable(self) -> bool:

@@ -24,6 +24,7 @@ _CONTENT = struct.Struct("<32sBxxxII")
 _HOLE = struct.Struct("<QQ")
 _SECOND = 1_000_000_000
 FACTS_BYTES = _FACTS.size
+SMALLEST_BYTES = _LENGTH.size + FACTS_BYTES  # of a row
 UNSURE, LISTED = 1, 2  # flags of the content part
 LIST_MARK = b"list"  # first of StoredEntry.chunks if the others lead to lists of references
 
@@ -171,12 +172,23 @@ def unpack_content(content: bytes) -> Content:
     return Content(digest, flags, holes, refs)
 
 
+def holes_fit(holes: Sequence[tuple[int, int]], size: int) -> bool:
+    """Whether they ascend, do not overlap, and lie within a file of this size."""
+    end = 0
+    for offset, length in holes:
+        if offset < end:
+            return False
+        end = offset + length
+    return end <= size
+
+
 def is_unsure(content: bytes) -> bool:
-    return bool(content[32] & UNSURE)
+    return len(content) <= 32 or bool(content[32] & UNSURE)
 
 
 def is_unsure_at(row: bytes, content_at: int) -> bool:
-    return bool(row[content_at + 32] & UNSURE)
+    at = content_at + 32
+    return len(row) <= at or bool(row[at] & UNSURE)
 
 
 def is_listed(content: bytes) -> bool:

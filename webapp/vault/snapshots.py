@@ -189,7 +189,7 @@ def _parse(body: bytes, object_name: str) -> Snapshot:
             chunkers=tuple(map(str, facts["chunkers"])),
             origin=dict(facts.get("origin", {})),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         raise Damaged(object_name, "its facts are malformed") from None
     if snapshot.id != object_name.partition("/")[2]:
         raise Damaged(object_name, "it lies under another snapshot's name")

@@ -122,6 +122,8 @@ def entries_of(engine: Engine, part: Part) -> Iterator[StoredEntry]:
 
 
 def _adds_up(entry: StoredEntry) -> bool:
+    if entry.holes and not rows.holes_fit(entry.holes, entry.size):
+        return False
     if entry.chunks and entry.chunks[0] == rows.LIST_MARK:
         return True  # seen when the lists are read
     length = sum([int.from_bytes(ref[32:], "little") for ref in entry.chunks])

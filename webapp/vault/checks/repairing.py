@@ -9,6 +9,7 @@ changed.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from webapp.items import path_to_text
 from webapp.vault import self_test
@@ -125,7 +126,7 @@ class _Repair:
         for name in after.roots.names:
             if name.startswith(FINISHED):
                 parts = after.roots.parts(name)
-                for part, following in zip(parts, [*parts[1:], None], strict=True):
+                for part, following in zip_longest(parts, parts[1:]):
                     self._tell_part(after, name.removeprefix(FINISHED), part, following)
 
     def _tell_part(
