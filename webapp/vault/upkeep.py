@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from webapp.vault.engine import Engine
-from webapp.vault.pruning import prune
-from webapp.vault.pruning.findings import PruneOrder, PruneReport
-from webapp.vault.retention import forgetting, marking
-from webapp.vault.retention.forgetting import ForgetOrder, ForgetReport
+from webapp.vault.retention import marking
 from webapp.vault.retention.labels import Labels
 from webapp.vault.retention.ledger import FORGOTTEN, LABELS
-from webapp.vault.retention.rules import Policy
 from webapp.vault.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from webapp.vault.pruning.findings import PruneReport
+    from webapp.vault.retention.forgetting import ForgetReport
+    from webapp.vault.retention.rules import Policy
 
 
 class Upkeep:
@@ -38,12 +39,17 @@ class Upkeep:
             Halted: a brake; its sentence says what to do.
             SnapshotMissing: there is no such snapshot or source.
         """
+        from webapp.vault.retention.forgetting import ForgetOrder, forget
+        from webapp.vault.retention.rules import Policy
+
         order = ForgetOrder(policy=policy or Policy(), names=names, **details)
-        return forgetting.forget(self._engine, order)
+        return forget(self._engine, order)
 
     def unforget(self, snapshot_id: str) -> Snapshot:
         """Bring one back. Raises ``SnapshotMissing`` if it is gone for good."""
-        return forgetting.unforget(self._engine, snapshot_id)
+        from webapp.vault.retention.forgetting import unforget
+
+        return unforget(self._engine, snapshot_id)
 
     def forgotten(self) -> list[Snapshot]:
         """Those that can yet be brought back, newest first."""
@@ -86,7 +92,10 @@ class Upkeep:
             Halted: a brake; its sentence says what to do.
             StorageDenied: these credentials may not delete.
         """
-        return prune.prune(self._engine, PruneOrder(**details))
+        from webapp.vault.pruning.findings import PruneOrder
+        from webapp.vault.pruning.prune import prune
+
+        return prune(self._engine, PruneOrder(**details))
 
 
 def _clean(tags: Sequence[str]) -> list[str]:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from webapp.items import EntrySource, Report, StoredContent, StoredEntry, Tally
 from webapp.vault import manifests, opening, rows
-from webapp.vault.checks.findings import VerifyReport
-from webapp.vault.checks.repairs import RepairReport
-from webapp.vault.checks.verifying import Check, check
 from webapp.vault.engine import BackupResult, Engine, Order
 from webapp.vault.hooks import Hooks
 from webapp.vault.keys import Wrapping
 from webapp.vault.opening import REAL
 from webapp.vault.reader import Content
-from webapp.vault.restoring.orders import RestoreOrder
-from webapp.vault.restoring.outcomes import RestoreResult
-from webapp.vault.restoring.restore import Restore
-from webapp.vault.restoring.target import EntryTarget
-from webapp.vault.search import comparing, finding, patterns
-from webapp.vault.search.histories import Findings
 from webapp.vault.snapshots import FINISHED, Snapshot
 from webapp.vault.storage.base import Storage, StoredObject
-from webapp.vault.transfer import copying, slots
 from webapp.vault.upkeep import Upkeep
 from webapp.vault.writer import Backup
+
+# What a backup does not need is imported when it is used: most runs store little or nothing, and
+# last no longer than Python takes to begin.
+if TYPE_CHECKING:
+    from webapp.vault.checks.findings import VerifyReport
+    from webapp.vault.checks.repairs import RepairReport
+    from webapp.vault.restoring.outcomes import RestoreResult
+    from webapp.vault.restoring.target import EntryTarget
+    from webapp.vault.search.comparing import Change
+    from webapp.vault.search.histories import Findings
+    from webapp.vault.transfer.copying import CopyResult
+    from webapp.vault.transfer.slots import Keys
 
 
 def _ignore(_: Tally) -> None:
@@ -150,6 +152,9 @@ class Vault(Upkeep):
             SnapshotMissing, PathMissing: the vault holds no such snapshot, or that no such path.
             StorageError: its place failed; a second start goes on where this one ended.
         """
+        from webapp.vault.restoring.orders import RestoreOrder
+        from webapp.vault.restoring.restore import Restore
+
         found = snapshot if isinstance(snapshot, Snapshot) else self.snapshot(snapshot)
         order = RestoreOrder(snapshot=found, target=target, **details)
         return Restore(self._engine, self._manifest(found), order=order).run()
@@ -164,6 +169,8 @@ class Vault(Upkeep):
                 for as much as the period asks for.
             details: ``period_days``, ``remember``, ``on_progress`` as in ``Check``.
         """
+        from webapp.vault.checks.verifying import Check, check
+
         return check(self._engine, Check(snapshot=snapshot, read_data=read_data, **details))
 
     def find_all(
@@ -179,13 +186,17 @@ class Vault(Upkeep):
         Args:
             pattern: of whole paths, such as ``tree/**/*.php``; see ``search.patterns``.
         """
+        from webapp.vault.search import finding, patterns
+
         parsed = patterns.parse(pattern, ignore_case=ignore_case)
         return finding.find(self._engine, parsed, name=name, on_progress=on_progress)
 
     def diff(
         self, old: Snapshot | str, new: Snapshot | str, *, under: bytes = b""
-    ) -> Iterator[comparing.Change]:
+    ) -> Iterator[Change]:
         """What differs between two snapshots, sorted by path; with *under*, there and below."""
+        from webapp.vault.search import comparing
+
         return comparing.compare(self._engine, _id_of(old), _id_of(new), under=under)
 
     def copy_to(
@@ -195,19 +206,23 @@ class Vault(Upkeep):
         snapshots: Sequence[str] | None = None,
         verify: bool = False,
         on_progress: Callable[[int, int, str], None] = lambda done, total, words: None,
-    ) -> copying.CopyResult:
+    ) -> CopyResult:
         """Copy snapshots, or all, into *other*; those that are there already are left out.
 
         Args:
             verify: read every file back that was carried over, before its snapshot appears.
         """
+        from webapp.vault.transfer import copying
+
         engines = (self._engine, other._engine)
         return copying.copy(*engines, snapshots=snapshots, verify=verify, tell=on_progress)
 
     @property
-    def keys(self) -> slots.Keys:
+    def keys(self) -> Keys:
         """What opens the vault: to list, add, remove, rotate and destroy."""
-        return slots.Keys(self._engine)
+        from webapp.vault.transfer.slots import Keys
+
+        return Keys(self._engine)
 
     def objects(self) -> Iterator[StoredObject]:
         """Every object that the storage holds for this vault, by name and size."""
