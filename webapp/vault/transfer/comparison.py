@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from blake3 import blake3
@@ -12,7 +13,6 @@ from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged
 from webapp.vault.manifests import Manifest, Part
 from webapp.vault.reader import Content
-from webapp.vault.rescue import needed
 
 _BLOCK = 1 << 20
 
@@ -25,12 +25,9 @@ class Seen:
     _hasher: blake3 = field(default_factory=blake3)
 
     def add(self, row: bytes) -> None:
-        facts, packed = rows.split_row(row)
-        self._hasher.update(len(facts).to_bytes(4, "little") + facts)
-        if packed:
-            content = rows.unpack_content(packed)
-            holes = repr(tuple(content.holes)).encode()
-            self._hasher.update(content.digest + bytes([content.flags & rows.UNSURE]) + holes)
+        content_at = rows.content_at(row)
+        content = row[content_at:]
+        self._hasher.update(row[:content_at] + rows.meaning(content) if content else row)
         self.rows += 1
 
     def digest(self) -> tuple[int, bytes]:
@@ -46,17 +43,28 @@ def compare(target: Engine, parts: list[Part], expected: Seen, *, fresh: bytearr
     Raises:
         Damaged: the copy is not what it should be; it was not published.
     """
-    found = Seen()
+    found, stock = Seen(), target.stock.index
     manifest = Manifest(parts, target.chunks.manifest, "the copy")
     for number, row in enumerate(manifest.rows()):
         found.add(row)
+        lost = next((one for one in _needed(row, target) if one not in stock), None)
+        if lost is not None:
+            raise Damaged("the copy", f"chunk {lost.hex()[:16]} is in no pack")
         if fresh is not None and fresh[number]:
             _read_back(target, rows.unpack_row(row))
     if found.digest() != expected.digest():
         raise Damaged("the copy", "its manifest is not what was written")
-    for _, ref in needed(parts, target.chunks):
-        if ref[:32] not in target.stock.index:
-            raise Damaged("the copy", f"chunk {ref[:8].hex()} is in no pack")
+
+
+def _needed(row: bytes, target: Engine) -> Iterable[bytes]:
+    """Ids of all chunks that a row leads to."""
+    content = row[rows.content_at(row) :]
+    if not content:
+        return ()
+    if not rows.is_listed(content):
+        return rows.chunk_ids(content)
+    lists = rows.unpack_content(content).refs
+    return [ref[:32] for ref in (*lists, *target.chunks.refs((rows.LIST_MARK, *lists)))]
 
 
 def _read_back(target: Engine, entry: StoredEntry) -> None:

@@ -95,11 +95,12 @@ class CopiedRows:
         facts, packed = rows.split_row(row)
         if not packed:
             return row, None
+        if before is not None:
+            there = before[rows.content_at(before) :]
+            is_same = bool(there) and rows.meaning(packed) == rows.meaning(there)
+            if is_same and self._is_stored(before):
+                return rows.make_row(facts, there), None
         content = rows.unpack_content(packed)
-        if before is not None and self._is_stored(before):
-            _, there = rows.split_row(before)
-            if there and (same := _reused(content, rows.unpack_content(there))):
-                return rows.make_row(facts, same), None
         if content.flags & rows.LISTED:
             refs = self.source.chunks.refs((rows.LIST_MARK, *content.refs))
             content = content._replace(refs=refs, flags=content.flags & ~rows.LISTED)
@@ -134,11 +135,3 @@ class CopiedRows:
             return content._replace(refs=refs).pack()
         lists = tuple(map(self.store.manifest, cut_lists(refs)))
         return content._replace(refs=lists, flags=content.flags | rows.LISTED).pack()
-
-
-def _reused(content: rows.Content, there: rows.Content) -> bytes | None:
-    """The content part of the source with the target's references, if they give the same."""
-    if (content.digest, tuple(content.holes)) != (there.digest, tuple(there.holes)):
-        return None
-    flags = content.flags & ~rows.LISTED | there.flags & rows.LISTED
-    return there._replace(flags=flags).pack()
