@@ -112,12 +112,14 @@ def test_manifest_chunks_that_snapshots_share_are_read_once(vault):
 
     everything = vault.find_all(b"tree/*9")
     one = vault.find_all(b"tree/07999")
+    nothing = vault.find_all(b"**/nothing")
 
     parts = len(vault._engine.roots.parts(f"snapshots/{vault.snapshots()[0].id}"))
     assert parts > 1
     assert everything.chunks == parts + 4  # the first chunk differs each time
     assert len(everything.histories) == 800
     assert one.chunks == 1
+    assert nothing.chunks == everything.chunks
     assert [len(history.versions) for _, history in one.histories] == [1]
 
 

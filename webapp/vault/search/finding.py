@@ -1,13 +1,14 @@
 """Find: a path or pattern through all history, without reading what files contain.
 
 Only manifests are read. A manifest chunk that a source's previous snapshot has too is not read
-again, and rows are looked at only if they hold what the pattern says literally.
+again; rows are looked at only if they hold what the pattern says literally, and were not there
+before.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Set
 from itertools import groupby
 
 from webapp.items import sort_key
@@ -19,7 +20,8 @@ from webapp.vault.search.patterns import Pattern
 from webapp.vault.snapshots import FINISHED, Snapshot
 
 Progress = Callable[[int, int], None]
-_MOST_ROWS = 200_000
+_DENSE = 4  # with more hits than a quarter of the rows, taking all of them is quicker
+_NONE: Set[bytes] = frozenset()
 
 
 def find(engine: Engine, pattern: Pattern, *, name: str | None, on_progress: Progress) -> Findings:
@@ -32,95 +34,99 @@ def find(engine: Engine, pattern: Pattern, *, name: str | None, on_progress: Pro
         for snapshot in snapshots:
             search.take(snapshot)
             on_progress(found.searched + len(found.problems), len(chosen))
-        histories = sorted(search.histories.values(), key=lambda one: sort_key(one.path))
-        found.histories += [(source, history) for history in histories]
+        found.histories += [(source, history) for history in search.finish()]
     return found
 
 
 class _Search:
-    """Through the snapshots of one source, oldest first."""
+    """Through the snapshots of one source, oldest first.
+
+    From one snapshot to the next only rows of chunks that came or went are looked at, as sets: a
+    row that is in both is still there, wherever the chunks are cut now.
+    """
 
     def __init__(self, engine: Engine, pattern: Pattern, found: Findings) -> None:
         self._engine = engine
         self._pattern = pattern
         self._found = found
         self._snapshots: list[Snapshot] = []
-        self._known: dict[bytes, list[Version]] = {}  # by chunk, of the latest snapshot
-        self._rows: dict[bytes, Version] = {}  # by row: most rows of a new chunk are old ones
+        self._chunks: dict[bytes, Set[bytes]] = {}  # of the latest snapshot: rows worth a look
+        self._live: dict[bytes, Version] = {}  # by row; where its last span ends is still open
         self.histories: dict[bytes, History] = {}
 
     def take(self, snapshot: Snapshot) -> None:
         """Search one snapshot; what it shares with the one before is known already."""
         try:
-            parts = self._parts(snapshot)
-            fresh = {ref: self._matches(ref) for ref in parts if ref not in self._known}
+            chunks = {ref: self._rows_at(ref) for ref in self._refs(snapshot)}
         except (Damaged, ObjectMissing) as error:
             problem = error if isinstance(error, Damaged) else Damaged(str(error), "it is missing")
             self._found.problems.append(problem)
             return
-        number = len(self._snapshots)
+        came = _rows_of(chunks, chunks.keys() - self._chunks.keys())
+        went = _rows_of(self._chunks, self._chunks.keys() - chunks.keys())
+        for row in went - came:
+            self._end(row, len(self._snapshots) - 1)
+        for row in came - went:
+            self._begin(row, len(self._snapshots))
+        self._chunks = chunks
         self._snapshots.append(snapshot)
         self._found.searched += 1
-        self._known = {ref: self._note(ref, fresh.get(ref), number) for ref in parts}
 
-    def _parts(self, snapshot: Snapshot) -> list[bytes]:
+    def finish(self) -> list[History]:
+        """What was found, by path."""
+        for row in list(self._live):
+            self._end(row, len(self._snapshots) - 1)
+        return sorted(self.histories.values(), key=lambda one: sort_key(one.path))
+
+    def _refs(self, snapshot: Snapshot) -> list[bytes]:
         object_name = FINISHED + snapshot.id
         manifest = manifests.Manifest(
             self._engine.roots.parts(object_name), self._engine.chunks.manifest, object_name
         )
         return [one.ref for one in manifest.between(self._pattern.first, self._pattern.last)]
 
-    def _matches(self, ref: bytes) -> list[bytes]:
+    def _rows_at(self, ref: bytes) -> Set[bytes]:
+        known = self._chunks.get(ref)
+        if known is not None:
+            return known
         self._found.chunks += 1
-        return list(matching_rows(self._engine.chunks.manifest(ref), self._pattern, self._rows))
+        return candidates(self._engine.chunks.manifest(ref), self._pattern)
 
-    def _note(self, ref: bytes, fresh: list[bytes] | None, number: int) -> list[Version]:
-        if fresh is not None:
-            return [self._note_row(row, number) for row in fresh]
-        for version in self._known[ref]:
-            version.seen(number)
-        return self._known[ref]
-
-    def _note_row(self, row: bytes, number: int) -> Version:
-        version = self._rows.get(row)
-        if version is not None:
-            version.seen(number)
-            return version
+    def _begin(self, row: bytes, number: int) -> None:
         path = rows.row_path(row)
+        if not self._pattern.matches(path):
+            return
         history = self.histories.get(path)
         if history is None:
             history = self.histories[path] = History(path, self._snapshots)
         facts, content = rows.split_row(row)
-        version = history.note(facts, content[:32], number=number)
-        if len(self._rows) >= _MOST_ROWS:
-            self._rows.clear()
-        self._rows[row] = version
-        return version
+        self._live[row] = history.note(facts, content[:32], number=number)
+
+    def _end(self, row: bytes, number: int) -> None:
+        version = self._live.pop(row, None)
+        if version is not None:
+            version.spans[-1][1] = number
 
 
-def matching_rows(
-    data: bytes, pattern: Pattern, known: Container[bytes] = frozenset()
-) -> Iterator[bytes]:
-    """The rows of a manifest chunk whose path matches; of *known* ones it is certain."""
-    for row in _candidates(data, pattern):
-        if row in known or pattern.matches(rows.row_path(row)):
-            yield row
+def _rows_of(chunks: dict[bytes, Set[bytes]], refs: Set[bytes]) -> set[bytes]:
+    return set().union(*(chunks[ref] for ref in refs))
 
 
-def _candidates(data: bytes, pattern: Pattern) -> Iterator[bytes]:
-    """Rows that hold the pattern's literal bytes somewhere; all, if it has none."""
+def candidates(data: bytes, pattern: Pattern) -> Set[bytes]:
+    """Rows of a manifest chunk that hold the pattern's literal bytes, and perhaps some others."""
     literal = pattern.literal
-    if not literal:
-        yield from manifests.split_rows(data, where="manifest")
-        return
     folded = data.lower() if pattern.ignore_case else data
-    hit = folded.find(literal)
-    if hit < 0:
-        return
+    hits = folded.count(literal) if literal else len(data)
+    if not hits:
+        return _NONE
     ends, at = manifests.row_ends(data, "manifest")
+    if hits > len(ends) // _DENSE:
+        return frozenset(manifests.split_rows(data, where="manifest"))
+    found = set()
     hit = folded.find(literal, at)
     while hit >= 0:
         number = bisect_right(ends, hit - at)
         start = at + ends[number - 1] if number else at
-        yield data[start : at + ends[number]]
+        found.add(data[start : at + ends[number]])
         hit = folded.find(literal, at + ends[number])
+    return found
