@@ -15,6 +15,7 @@ from webapp.items import Entry, EntryKind
 from webapp.vault import ConsoleKey, Damaged, SnapshotMissing, StorageFull, Vault, boxes
 from webapp.vault.hooks import Hooks
 from webapp.vault.reader import ChunkReader
+from webapp.vault.retention.rules import Policy
 from webapp.vault.storage.memory import MemoryStorage
 from webapp.vault.transfer import comparison, copied_rows, translation
 
@@ -123,6 +124,31 @@ def test_only_chosen_snapshots_are_copied_and_one_that_is_missing_is_refused(vau
     assert [source.id for source, _ in result.copied] == [ids[1]]
     with pytest.raises(SnapshotMissing):
         vault.copy_to(second, snapshots=["0" * 32])
+
+
+def test_what_is_copied_late_still_comes_before_what_was_made_later(vault, second):
+    ids = [back_up(vault, *many(3, n1=b"%d" % number)).id for number in range(4)]
+
+    for chosen in (ids[3], ids[1], ids[2], ids[0]):
+        vault.copy_to(second, snapshots=[chosen])
+    own = back_up(second, *many(3, n1=b"own"))
+
+    order = [one.origin.get("snapshot") for one in second.snapshots()]
+    assert order == [None, *reversed(ids)]
+    assert own.predecessor == second.snapshots()[1].id
+    assert second.verify().ok
+
+
+def test_what_the_target_has_forgotten_is_copied_again_only_by_name(vault, second):
+    ids = [back_up(vault, *many(3, n1=b"%d" % number)).id for number in range(2)]
+    vault.copy_to(second)
+    second.forget(Policy(last=1))
+
+    everything = vault.copy_to(second)
+    named = vault.copy_to(second, snapshots=[ids[0]])
+
+    assert (everything.copied, everything.present) == ([], 2)
+    assert [source.id for source, _ in named.copied] == [ids[0]]
 
 
 def test_the_next_snapshot_carries_over_only_what_is_new(vault, second, storage, monkeypatch):

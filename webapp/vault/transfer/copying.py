@@ -110,14 +110,17 @@ class _Copy:
                 self._result.failed.append((problem.object_name.removeprefix(FINISHED), problem))
         else:
             chosen = [self._source.roots.one(one) for one in dict.fromkeys(wanted)]
-        there = self._there()
+        there = self._there(forgotten=wanted is None)
         todo = [one for one in chosen if origin_of(one, self._source.ring.vault_id) not in there]
         self._result.present = len(chosen) - len(todo)
         return sorted(todo, key=lambda one: one.order)
 
-    def _there(self) -> dict[tuple[str, str], Snapshot]:
+    def _there(self, *, forgotten: bool) -> set[tuple[str, str]]:
+        """What the target holds. What it has forgotten, and could bring back, is copied again only
+        if it is asked for by name."""
         vault_id = self._target.ring.vault_id
-        return {origin_of(one, vault_id): one for one in self._target.roots.finished()}
+        found = self._target.roots.finished(forgotten=forgotten)
+        return {origin_of(one, vault_id) for one in found}
 
     def _one(self, original: Snapshot, tally: Tally) -> Snapshot:
         self._target.stock.refresh()
@@ -232,13 +235,23 @@ class _CopyPublisher(Publisher):
         return replace(
             self.original,
             id=own.id,
-            sequence=own.sequence,
+            sequence=self._sequence(own),
             predecessor=own.predecessor,
             predecessor_hash=own.predecessor_hash,
             writer=own.writer,
             parent=own.parent,
             origin={"vault": self.origin[0], "snapshot": self.origin[1]},
         )
+
+    def _sequence(self, own: Snapshot) -> int:
+        """Such that it comes before what was made later of the same name and is here already: of
+        equal ones the earlier time comes first."""
+        later = [
+            one.sequence
+            for one in self.engine.roots.finished(forgotten=True)
+            if one.name == own.name and one.created_ns > self.original.created_ns
+        ]
+        return min(later, default=own.sequence)
 
 
 class _Nothing:
