@@ -195,16 +195,6 @@ def is_listed(content: bytes) -> bool:
     return bool(content[32] & LISTED)
 
 
-def meaning(content: bytes) -> bytes:
-    """What a content part says of a file, whatever chunks it is made of: digest, whether it is
-    unsure, holes."""
-    if content[_HOLE_COUNT_AT : _HOLE_COUNT_AT + 4] == _NONE:
-        return content[:32] + _FLAGS[content[32] & UNSURE]
-    holes = len(unpack_content(content).holes)
-    end = _CONTENT.size + holes * _HOLE.size
-    return content[:32] + _FLAGS[content[32] & UNSURE] + content[_CONTENT.size : end]
-
-
 def content_at(row: bytes) -> int:
     """Where a row's content part begins."""
     return 4 + int.from_bytes(row[:4], "little")
@@ -296,8 +286,6 @@ def _unpack_xattrs(facts: bytes, at: int, count: int) -> tuple[tuple[bytes, byte
     return tuple(found)
 
 
-_NONE = bytes(4)
-_FLAGS = (b"\x00", b"\x01")
 _HOLE_COUNT_AT = struct.calcsize("<32sBxxx")
 _NO_HOLE_ONE_REF = struct.pack("<II", 0, 1)
 _SURE_ONE_REF = struct.pack("<BxxxII", 0, 0, 1)

@@ -15,6 +15,9 @@ from webapp.vault.manifests import Manifest, Part
 from webapp.vault.reader import Content
 
 _BLOCK = 1 << 20
+_HOLE_COUNT = slice(36, 40)  # of a content part
+_NO_HOLES = bytes(4)
+_FLAGS = (b"\x00", b"\x01")
 
 
 @dataclass
@@ -27,7 +30,7 @@ class Seen:
     def add(self, row: bytes) -> None:
         content_at = rows.content_at(row)
         content = row[content_at:]
-        self._hasher.update(row[:content_at] + rows.meaning(content) if content else row)
+        self._hasher.update(row[:content_at] + meaning(content) if content else row)
         self.rows += 1
 
     def digest(self) -> tuple[int, bytes]:
@@ -54,6 +57,15 @@ def compare(target: Engine, parts: list[Part], expected: Seen, *, fresh: bytearr
             _read_back(target, rows.unpack_row(row))
     if found.digest() != expected.digest():
         raise Damaged("the copy", "its manifest is not what was written")
+
+
+def meaning(content: bytes) -> bytes:
+    """What a content part says of a file, whatever chunks it is made of: digest, whether it is
+    unsure, holes."""
+    said = content[:32] + _FLAGS[content[32] & rows.UNSURE]
+    if content[_HOLE_COUNT] == _NO_HOLES:
+        return said
+    return said + repr(tuple(rows.unpack_content(content).holes)).encode()
 
 
 def _needed(row: bytes, target: Engine) -> Iterable[bytes]:

@@ -14,6 +14,7 @@ from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.manifests import Manifest, Part, split_rows
 from webapp.vault.parents import ParentRows
+from webapp.vault.transfer.comparison import meaning
 from webapp.vault.transfer.translation import Translator
 
 _WINDOW_REFS = 50_000
@@ -97,7 +98,7 @@ class CopiedRows:
             return row, None
         if before is not None:
             there = before[rows.content_at(before) :]
-            is_same = bool(there) and rows.meaning(packed) == rows.meaning(there)
+            is_same = bool(there) and meaning(packed) == meaning(there)
             if is_same and self._is_stored(before):
                 return rows.make_row(facts, there), None
         content = rows.unpack_content(packed)
