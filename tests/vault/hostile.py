@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from blake3 import blake3
 
@@ -16,6 +17,7 @@ from webapp.vault.engine import Engine
 from webapp.vault.ids import chunk_id, make_ref
 from webapp.vault.manifests import Part, pack_parts
 from webapp.vault.packs import GRAIN_BYTES, Place, build_catalogue, build_segment
+from webapp.vault.retention.ledger import Entry, What
 from webapp.vault.sealing import (
     HEAD_BYTES,
     LAST,
@@ -72,6 +74,9 @@ class Forge:
         self.box("condemned/" + "cd" * 16, b"C", "condemned", b"x" * 64)
         times = struct.pack("<IQI", 1, LONG_AGO, 2) + b"y" * 64
         self.box("checked/" + "cd" * 16, b"V", "checked", times)
+        entries = json.dumps([asdict(Entry(what=What.TAG, snapshot=SNAPSHOT, id="cd" * 16))])
+        self.box("labels/" + "cd" * 16, b"L", "labels", entries.encode())
+        self.box("forgotten/" + "cd" * 16, b"F", "forgotten", entries.encode())
         return self.storage
 
     def manifest(self, refs: list[bytes], list_ref: bytes) -> bytes:

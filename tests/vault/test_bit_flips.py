@@ -13,6 +13,7 @@ from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
 from webapp.vault import Damaged, Vault, VaultError, WrongKey, boxes
+from webapp.vault.retention.ledger import Entry, What
 from webapp.vault.sealing import HEAD_BYTES, MARK_BYTES, PRELUDE_BYTES
 from webapp.vault.snapshots import seal_root
 from webapp.vault.storage.memory import MemoryStorage
@@ -51,6 +52,12 @@ def add_rare_objects(vault: Vault, storage: MemoryStorage) -> None:
     storage.put("pending/" + root.id, sealed)
     mark = "condemned/" + "cd" * 16
     storage.put(mark, boxes.seal(engine.ring, b"C", mark, parts=(b"x" * 32,), salt=engine.salt()))
+    mark = "revoked/" + "cd" * 16
+    storage.put(mark, boxes.seal(engine.ring, b"R", mark, parts=(b"",), salt=engine.salt()))
+    said = [Entry(what=What.TAG, snapshot=newest.id, text="monthly")]
+    engine.roots.ledger.add(said, new_id=engine.new_id, salt=engine.salt)
+    said = [Entry(what=What.FORGET, snapshot="00" * 16)]
+    engine.roots.ledger.add(said, new_id=engine.new_id, salt=engine.salt)
     with changing(engine, "add", adds="ef" * 16):
         markers = {key: data for key, data in storage.objects.items() if "key-changes/" in key}
     storage.objects |= markers
@@ -102,7 +109,7 @@ def readable(storage: MemoryStorage) -> dict[str, dict[bytes, bytes]]:
 
 KINDS = [
     "config", "config-copy", "keys", "keys-copy", "key-changes", "packs", "index", "snapshots",
-    "pending", "condemned", "checked",
+    "pending", "condemned", "checked", "forgotten", "labels", "revoked",
 ]  # fmt: skip
 
 

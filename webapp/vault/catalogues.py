@@ -106,11 +106,12 @@ def condemnations(storage: Storage, ring: KeyRing) -> list[Condemnation]:
             parts = boxes.unseal(ring, CONDEMNED_KIND, item.name, storage.get(item.name))
         except ObjectMissing:
             continue  # removed since it was listed: all of its packs had been deleted before
-        found.append(_condemnation(item.name, parts))
+        found.append(unpack_condemned(item.name, parts))
     return found
 
 
-def _condemnation(name: str, parts: list[bytes]) -> Condemnation:
+def unpack_condemned(name: str, parts: list[bytes]) -> Condemnation:
+    """The content of one object below ``condemned/``."""
     body, *rest = parts
     if len(body) % 32 or len(rest) > 1 or (rest and len(rest[0]) != _MOMENT.size):
         raise Damaged(name, "its list of packs is malformed")

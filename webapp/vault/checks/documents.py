@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from webapp.vault import boxes, catalogues, config, documents, keys
 from webapp.vault.checks import coverage
 from webapp.vault.checks.findings import CHAIN, MISSING, Findings
@@ -17,6 +19,16 @@ SEALED = {
     coverage.FOLDER: coverage.KIND,
     **ledger.KINDS,
     catalogues.REVOKED: catalogues.REVOKED_KIND,
+}
+
+# What takes the content of each kind to pieces, and raises ``Damaged`` where it cannot.
+_CONTENTS: dict[bytes, Callable[[list[bytes], str], Iterable[object]]] = {
+    catalogues.KIND: lambda parts, name: catalogues.unpack_infos(parts[0], where=name),
+    catalogues.CONDEMNED_KIND: lambda parts, name: catalogues.unpack_condemned(name, parts).packs,
+    catalogues.REVOKED_KIND: lambda parts, name: (),
+    coverage.KIND: lambda parts, name: coverage.unpack_times(parts[0], where=name),
+    ledger.FORGOTTEN_KIND: lambda parts, name: ledger.unpack_entries(parts[0], name),
+    ledger.LABELS_KIND: lambda parts, name: ledger.unpack_entries(parts[0], name),
 }
 
 
@@ -72,12 +84,8 @@ class SmallObjects:
             data = engine.storage.get(name)
             self._count(data)
             parts = boxes.unseal(engine.ring, kind, name, data)
-            if kind == catalogues.KIND:
-                for _ in catalogues.unpack_infos(parts[0], where=name):
-                    pass
-            if kind == coverage.KIND:
-                for _ in coverage.unpack_times(parts[0], where=name):
-                    pass
+            for _ in _CONTENTS[kind](parts, name):
+                pass
         except ObjectMissing:
             return
         except Damaged as error:

@@ -114,7 +114,7 @@ class Ledger:
         if name not in self._known:
             kind = KINDS[name.partition("/")[0] + "/"]
             body = boxes.unseal(self._ring, kind, name, self._storage.get(name))[0]
-            self._known[name] = tuple(_parse(body, name))
+            self._known[name] = tuple(unpack_entries(body, name))
         return self._known[name]
 
     def _read_all(self, folder: str) -> Iterator[Entry]:
@@ -127,7 +127,8 @@ class Ledger:
                 self.problems.append(error)
 
 
-def _parse(body: bytes, name: str) -> Iterator[Entry]:
+def unpack_entries(body: bytes, name: str) -> Iterator[Entry]:
+    """The entries of one object, which is called *name*."""
     try:
         for found in json.loads(body):
             yield Entry(
@@ -140,5 +141,5 @@ def _parse(body: bytes, name: str) -> Iterator[Entry]:
                 even_last=bool(found["even_last"]),
                 undoes=tuple(map(str, found["undoes"])),
             )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise Damaged(name, "its entries are malformed") from None

@@ -14,7 +14,7 @@ from webapp.vault.storage.s3_address import Place
 from webapp.vault.storage.s3_errors import status_of
 
 # What is in use for hours, or can be made again from packs, must stay free to go.
-_FREE = ("pending/", "condemned/", "revoked/", "forgotten/", "index/")
+_FREE = ("pending/", "condemned/", "revoked/", "forgotten/", "index/", "checked/")
 
 
 class Locks:
