@@ -27,6 +27,7 @@ RECENT_CHUNKS = 1 << 16
 _RECENT_SHARE = 8
 _GONE_SHARE = 4
 _STALE_SECONDS = 86_400
+State = tuple[int, frozenset[str]]
 
 
 class Loaded(NamedTuple):
@@ -47,7 +48,7 @@ class IndexCache:
         self._name = ring.vault_id.hex()
         self._key = ring.cache
         self._base = self._recent = NO_HEAD
-        self._saved = (0, 0)
+        self._saved: State = (0, frozenset())
 
     def load(self) -> Loaded:
         """What the files hold, as far as they are sound and belong together."""
@@ -59,8 +60,9 @@ class IndexCache:
             recent, self._recent = self._into_memory(found), found.head
             if recent is not None:
                 covered |= found.covered
-        self._saved = (recent.count if recent else 0, len(covered))
-        return Loaded(base, recent, {catalogues.FOLDER + one.hex() for one in covered})
+        names = {catalogues.FOLDER + one.hex() for one in covered}
+        self._saved = (recent.count if recent else 0, frozenset(names))
+        return Loaded(base, recent, names)
 
     def save(self, index: Index, covered: Collection[str], *, loose: Collection[str]) -> None:
         """Write down what is new. A failure costs time later, nothing else.
@@ -68,7 +70,7 @@ class IndexCache:
         Args:
             loose: packs that no index object lists. They are left out: somebody must yet find them.
         """
-        state = (index.recent.count, len(covered))
+        state = (index.recent.count, frozenset(covered))
         if self.folder is None or (state == self._saved and not _is_wasteful(index)):
             return
         names = {bytes.fromhex(name.removeprefix(catalogues.FOLDER)) for name in covered}
@@ -81,13 +83,13 @@ class IndexCache:
                     self._save_recent(index, names, loose)
             except Doubt:
                 self.discard()
-        self._saved = (index.recent.count, len(covered))
+        self._saved = (index.recent.count, frozenset(covered))
 
     def discard(self) -> None:
         """Remove the files: something is wrong with them."""
         self._remove("index", "recent")
         self._base = self._recent = NO_HEAD
-        self._saved = (0, 0)
+        self._saved = (0, frozenset())
 
     def _save_base(self, index: Index, covered: set[bytes], loose: Collection[str]) -> None:
         """Put everything into a new base, without the packs that went away."""

@@ -15,6 +15,7 @@ from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.ids import ID_BYTES
 from webapp.vault.index import Index, Location, PackRow
 from webapp.vault.index_cache import IndexCache
+from webapp.vault.index_table import Table
 from webapp.vault.packs import FOLDER, PackInfo, Place, read_catalogue, read_trailer
 from webapp.vault.storage.base import Storage
 
@@ -165,6 +166,13 @@ class Stock:
                 raise ObjectMissing(FOLDER + pack_name)
             info = self._look_into(pack_name, sizes[FOLDER + pack_name])
         return read_catalogue(info.catalogue, where=info.object_name)
+
+    def close(self) -> None:
+        """Let go of the cache's files; should somebody ask again, they are opened again."""
+        with self._lock:
+            self.index.use(None, Table(self._cache.folder))
+            self._covered = set()
+            self._loaded = self._fresh = False
 
     def _tell(self, names: set[str]) -> None:
         for one in self._reliances:

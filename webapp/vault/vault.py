@@ -244,6 +244,7 @@ class Vault(Upkeep):
     def close(self) -> None:
         """Forget what was read. Safe to call twice."""
         self._manifests.clear()
+        self._engine.stock.close()
 
     def _manifest(self, snapshot: Snapshot | str) -> manifests.Manifest:
         identity = _id_of(snapshot)

@@ -255,6 +255,32 @@ def test_who_saves_later_does_not_take_away_what_another_process_saved(
     assert has_all(first.index, *infos)
 
 
+def test_who_loaded_an_older_base_does_not_replace_what_completes_the_new_one(
+    tmp_path, monkeypatch
+):
+    infos = made.packs(60)
+    monkeypatch.setattr(index_cache, "RECENT_CHUNKS", 0)
+    Cached(tmp_path).add(*infos[:20]).save()
+    slow = Cached(tmp_path)
+    Cached(tmp_path).add(*infos[20:40]).save()
+    monkeypatch.setattr(index_cache, "RECENT_CHUNKS", 1_000)
+    Cached(tmp_path).add(*infos[40:42]).save()
+
+    slow.add(*infos[50:]).save()
+
+    assert has_all(Cached(tmp_path).index, *infos[:42])
+
+
+def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(index_file, "_mark_front", full)
+    Cached(tmp_path).add(*made.packs(3)).save()
+
+    assert files(tmp_path) == []
+
+
 def test_an_open_index_goes_on_when_another_process_replaces_its_files(tmp_path, always_base):
     infos = made.packs(40, 100)
     Cached(tmp_path).add(*infos[:20]).save()

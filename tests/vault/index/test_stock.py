@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import random
 import shutil
 from collections import Counter
@@ -12,7 +14,7 @@ import pytest
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
-from webapp.vault import Vault, index_cache, index_file
+from webapp.vault import Vault, catalogues, index_cache, index_file
 from webapp.vault.packs import FOLDER
 from webapp.vault.storage.memory import MemoryStorage
 
@@ -129,6 +131,39 @@ def test_packs_that_a_killed_run_left_are_indexed_by_the_next_writer(storage, tm
     assert storage.gets["packs"] == 0
 
 
+def test_index_objects_that_were_replaced_are_forgotten_and_the_new_ones_kept(storage, tmp_path):
+    """As many as before, so that only their names tell."""
+    vault = opened(storage, tmp_path)
+    backup(vault, tree(*range(9)))
+    (old,) = (name for name in storage.objects if name.startswith("index/"))
+    engine = vault._engine
+    infos = [engine.stock.info(row.name) for row in engine.stock.packs()]
+    new, _ = catalogues.write(storage, engine.ring, infos, identity=b"n" * 16, salt=b"s" * 32)
+    storage.delete(old)
+    refreshed(storage, tmp_path)
+    storage.clear()
+
+    again = refreshed(storage, tmp_path)
+
+    assert storage.gets["index"] == 0
+    assert again._engine.stock._covered == {new}
+
+
+def test_a_closed_vault_lets_go_of_the_cache_and_can_be_asked_again(storage, based):
+    before = len(os.listdir("/proc/self/fd"))
+    gc.disable()
+    try:
+        for _ in range(20):
+            vault = refreshed(storage, based.parent)
+            assert vault._engine.stock.index.base is not None
+            vault.close()
+    finally:
+        gc.enable()
+
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+    assert contents(vault, vault.snapshots()[0]) == tree(*range(9))
+
+
 def test_a_pack_of_another_size_is_not_relied_on(storage, tmp_path):
     backup(opened(storage, tmp_path), tree(*range(9)))
     for name in [name for name in storage.objects if name.startswith(FOLDER)]:
@@ -192,6 +227,10 @@ def test_a_damaged_cache_is_made_anew_while_it_is_used(storage, based, section):
 
     result = backup(vault, tree(*range(12)), parent=None)
 
+    stock = vault._engine.stock
+    names = [row.name for row in stock.packs()]
+    stored = [one for name in names for one in _ids(stock.info(name))]
+    assert len(stored) == len(set(stored))  # nothing was stored twice
     assert contents(vault, result.snapshot) == tree(*range(12))
     assert contents(opened(storage), result.snapshot) == tree(*range(12))
     assert vault.verify(read_data=1.0).ok

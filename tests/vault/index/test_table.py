@@ -55,14 +55,16 @@ def test_a_table_grows_past_its_size_and_still_finds_everything(limit, monkeypat
     assert list(tmp_path.iterdir()) == []  # a temporary file has no name
 
 
-def test_chunks_that_crowd_at_the_end_of_the_table_make_it_grow():
+@pytest.mark.parametrize("more", [1, 2, 76], ids=["to the last slot", "beyond", "far beyond"])
+def test_chunks_that_crowd_at_the_end_of_the_table_make_it_grow(more):
     index = Index()
-    crowd = [b"\xff\xff" + n.to_bytes(30, "little") for n in range(SPARE + 76)]
+    crowd = [b"\xff\xff" + n.to_bytes(30, "little") for n in range(SPARE + more)]
 
     index.add(made.pack(crowd))
 
     assert index.recent.bits > bits_for(len(crowd))
     assert all(one in index for one in crowd)
+    assert b"\xff\xff" + (9999).to_bytes(30, "little") not in index
 
 
 def test_a_pack_is_taken_in_once():
