@@ -18,8 +18,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ class Wanted:
     days: int
     s3_data: Sequence[str]
     syncs_of: Sequence[str]
+    minutes: float
+    output: Path
 
 
 def main() -> int:
@@ -58,19 +61,15 @@ def main() -> int:
         ]
         options.syncs = options.syncs if "strace" not in lacking else []
     with tempfile.TemporaryDirectory(dir=options.work, prefix="peers-") as name:
-        wanted = _wanted(options, Path(name))
-        started = time.monotonic()
-        result = _measure_all(wanted)
-        result["minutes"] = round((time.monotonic() - started) / 60, 1)
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "peers.json").write_text(json.dumps(result, indent=1))
-    (options.output / "peers.md").write_text(report.markdown(result))
+        result = _measure_all(_wanted(options, Path(name)))
     met = options.quick or report.say_goals(result)
     say(f"{result['minutes']} minutes; written to {options.output}/peers.md and peers.json")
     return 0 if met else 1
 
 
 def _measure_all(wanted: Wanted) -> dict[str, Any]:
+    """Everything, part by part; what is done is written down, whatever comes after it."""
+    started = time.monotonic()
     result: dict[str, Any] = {
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": report.machine(),
@@ -79,12 +78,34 @@ def _measure_all(wanted: Wanted) -> dict[str, Any]:
         "data": {},
         "syncs": {},
     }
-    for name in wanted.data:
-        _measure_one(wanted, name, result)
-    if wanted.days:
-        programs = [one for one in wanted.programs if one != "borg"]
-        result["churn"] = churn.measure(wanted.work, programs, wanted.days)
+    for name, part in _parts(wanted, result):
+        minutes = (time.monotonic() - started) / 60
+        if minutes > wanted.minutes:
+            say(f"{name:10} left out: {minutes:.0f} minutes are over")
+            continue
+        part()
+        result["minutes"] = round((time.monotonic() - started) / 60, 1)
+        say(f"{name:10} done in {result['minutes'] - minutes:.1f} minutes")
+        _write(wanted.output, result)
     return result
+
+
+def _parts(wanted: Wanted, result: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
+    for name in wanted.data:
+        yield name, partial(_measure_one, wanted, name, result)
+    if wanted.days:
+        yield "churn", partial(_churn, wanted, result)
+
+
+def _churn(wanted: Wanted, result: dict[str, Any]) -> None:
+    programs = [one for one in wanted.programs if one != "borg"]
+    result["churn"] = churn.measure(wanted.work, programs, wanted.days)
+
+
+def _write(output: Path, result: dict[str, Any]) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "peers.json").write_text(json.dumps(result, indent=1))
+    (output / "peers.md").write_text(report.markdown(result))
 
 
 def _measure_one(wanted: Wanted, name: str, result: dict[str, Any]) -> None:
@@ -140,6 +161,8 @@ def _wanted(options: argparse.Namespace, work: Path) -> Wanted:
         days=options.days if options.days is not None else (10 if options.quick else 100),
         s3_data=options.s3,
         syncs_of=options.syncs,
+        minutes=options.minutes,
+        output=options.output,
     )
 
 
@@ -158,6 +181,7 @@ def _options() -> argparse.Namespace:
     add("--s3", nargs="*", choices=DATA, default=["linux", "random"], help="also on S3")
     add("--syncs", nargs="*", choices=DATA, default=["linux", "random"], help="count fsyncs")
     add("--linux", type=Path, metavar="DIR", help=f"the extracted tree, else {TARBALL}")
+    add("--minutes", type=float, default=60, help="begin no further part after so many")
     add("--work", type=Path, metavar="DIR", help="where data and vaults go (a temporary folder)")
     add("--output", type=Path, metavar="DIR", default=Path("build/bench"))
     return parser.parse_args()

@@ -97,7 +97,9 @@ class Lastgood(_Base):
         return [self._verb("verify", "--read-data")]
 
     def prune(self) -> list[Command]:
-        return [self._verb("forget", "--keep-last", "1"), self._verb("prune")]
+        """With nothing held back for undoing or for readers, as the others do it."""
+        now = ("--undo-for", "0d", "--grace", "0d", "--more-than-half")
+        return [self._verb("forget", "--keep-last", "1"), self._verb("prune", *now)]
 
     def list(self) -> list[Command]:
         return [self._verb("snapshots")]

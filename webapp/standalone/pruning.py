@@ -18,12 +18,14 @@ class Wish:
 
     Attributes:
         grace: days that condemned packs stay for readers.
+        undo_for: days that forgotten snapshots can be brought back.
         max_repack: bytes of live data that may be rewritten; None for any amount.
         more_than_half: it may condemn more than half of the vault.
     """
 
     dry_run: bool = False
     grace: float = 7.0
+    undo_for: float = 7.0
     max_repack: int | None = None
     more_than_half: bool = False
     trust_clock: bool = False
@@ -41,6 +43,7 @@ def prune(where: Where, wish: Wish, *, tell: Tell) -> Document:
         report = vault.prune(
             dry_run=wish.dry_run,
             grace_days=wish.grace,
+            undo_days=wish.undo_for,
             budget_bytes=wish.max_repack,
             may_condemn_most=wish.more_than_half,
             trust_clock=wish.trust_clock,

@@ -169,3 +169,15 @@ def test_a_size_that_is_none_is_refused(vault, place):
 
     assert ended.code == 2
     assert "no size" in ended.err
+
+
+def test_forgotten_snapshots_go_at_once_and_for_good_if_that_is_asked_for(vault, place, ids):
+    before = vault("stats", place, "--json").data["bytes_stored"]
+    vault("forget", place, "--keep-last", "1")
+
+    ended = vault("prune", place, "--undo-for", "0d", "--grace", "0d", "--more-than-half", "--json")
+
+    assert sorted(ended.data["dropped"]) == sorted(ids[:2])
+    assert vault("stats", place, "--json").data["bytes_stored"] < before / 2
+    assert vault("forget", place, "--undo", ids[0]).code == 1
+    assert listed(vault, place) == ids[2:]

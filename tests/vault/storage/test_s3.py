@@ -6,6 +6,7 @@ import hashlib
 import socket
 import subprocess
 import sys
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -437,3 +438,11 @@ def test_an_unknown_profile_is_said(moto_url):
     storage = S3Storage(place, {"AWS_PROFILE": "nobody-of-this-name"})
     with closing(storage), pytest.raises(StorageDenied, match="nobody-of-this-name"):
         storage.get("a")
+
+
+def test_a_server_that_knows_no_uploads_in_parts_has_none_to_sweep(rclone_url):
+    bucket = servers.new_bucket(rclone_url)
+    storage = servers.storage_at(f"s3://{bucket}/v?endpoint={rclone_url}&region=us-east-1")
+
+    with closing(storage):
+        assert storage.sweep(time.time_ns()) == 0

@@ -28,6 +28,14 @@ from webapp.standalone.vaults import Where
     metavar="DAYS",
     help="How long what is given up stays for readers that still use it.",
 )
+@click.option(
+    "--undo-for",
+    type=Days(),
+    default="7d",
+    show_default=True,
+    metavar="DAYS",
+    help="How long forgotten snapshots can be brought back; 0d removes them now, for good.",
+)
 @click.option("--max-repack", type=Size(), metavar="SIZE", help="Rewrite at most 10G, 500M, …")
 @click.option("--more-than-half", is_flag=True, help="It may give up more than half of the vault.")
 @click.option("--trust-clock", is_flag=True, help="The vault's clock is right, if it seems ahead.")

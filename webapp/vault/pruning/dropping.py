@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from webapp.vault.errors import Halted, ObjectMissing
-from webapp.vault.pruning.findings import DAY_NS, UNDO_DAYS
+from webapp.vault.pruning.findings import DAY_NS
 from webapp.vault.pruning.ground import Ground
 from webapp.vault.retention import moments
 from webapp.vault.retention.forgetting import read_labels
@@ -58,7 +58,7 @@ def _due(ground: Ground, snapshots: dict[str, Snapshot], labels: Labels) -> list
             "newest snapshot. Back up first, or say that the clock is right."
         )
         return []
-    last = now_ns - round(UNDO_DAYS * DAY_NS)
+    last = now_ns - round(ground.order.undo_days * DAY_NS)
     return [
         one
         for one in candidates

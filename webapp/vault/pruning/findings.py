@@ -27,6 +27,7 @@ class PruneOrder:
         may_condemn_most: go on where more than half of the vault would be condemned.
         trust_clock: go on where the storage's clock is far ahead of all that is in the vault.
         storage_for_deletes: the same place with credentials that may delete.
+        undo_days: how long forgotten snapshots can be brought back.
         gone_days: after how long a silent host is taken for gone, and its writers for dead.
         on_progress: told how many of how many, and of what.
     """
@@ -38,6 +39,7 @@ class PruneOrder:
     may_condemn_most: bool = False
     trust_clock: bool = False
     storage_for_deletes: Storage | None = None
+    undo_days: float = UNDO_DAYS
     gone_days: float = 30.0
     on_progress: Callable[[int, int, str], None] = _ignore
 

@@ -95,6 +95,7 @@ class Ground:
                 copier.finish()
             except Moved:
                 copier.abort()
+                self.settle()  # what was deleted may be listed for a while
                 continue
             except BaseException:
                 copier.abort()
