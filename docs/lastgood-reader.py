@@ -52,6 +52,8 @@ FACT_NAMES = [
     *("kind", "mode", "uid", "gid", "size", "mtime_s", "mtime_ns", "ctime_s", "ctime_ns"),
     *("inode", "device", "path", "user", "group", "hardlink", "target", "attributes"),
 ]
+FEATURES = {"private-boundaries"}  # what of a vault's features changes nothing for a reader
+LARGEST = 128 << 20
 CACHE_BYTES, BLOCK = 64 << 20, 1 << 20
 
 
@@ -164,7 +166,7 @@ class Sealed:
         frame = self._open(counter, mark, b"body", body, bound)[:frame_length]
         if codec == 1:
             try:
-                if zstandard.frame_content_size(frame) != raw_length:
+                if zstandard.frame_content_size(frame) != raw_length or raw_length > LARGEST:
                     raise Broken(f"{self.name}: record {counter} has another length")
                 frame = zstandard.ZstdDecompressor().decompress(frame, max_output_size=raw_length)
             except zstandard.ZstdError:
@@ -355,6 +357,20 @@ class Vault:
                 warn(str(error))
         order = lambda one: (one[0]["sequence"], one[0]["created_ns"], one[0]["id"])  # noqa: E731
         return sorted(found, key=order, reverse=True)
+
+    def forgotten(self) -> set[str]:
+        """Ids of snapshots that somebody has forgotten, and whose data may go. Part 11."""
+        entries = []
+        for path in self._list("forgotten"):
+            name, data = f"forgotten/{path.name}", path.read_bytes()
+            try:
+                record = Sealed(self, data, b"F", name, bind=True).record(0, data, 72)
+                entries += json.loads(record[0])
+            except (Broken, ValueError) as error:
+                warn(str(error))
+        undone = {one for entry in entries for one in entry.get("undoes", ())}
+        counting = [one for one in entries if one["id"] not in undone]
+        return {one["snapshot"] for one in counting if one["what"] == "forget"}
 
     def entries(self, parts: bytes):
         """The rows of a manifest, part 8."""
@@ -624,19 +640,24 @@ def sheet_bytes(path: str) -> bytes:
 
 
 def list_snapshots(vault: Vault) -> int:
+    forgotten = vault.forgotten()
     for facts, _ in vault.snapshots():
         when = datetime.fromtimestamp(facts["created_ns"] // 10**9, UTC)
-        counts = facts["counts"]
-        size = counts.get("logical_bytes", 0)
-        print(f"{facts['id']}  {when:%Y-%m-%d %H:%M:%S}  {counts.get('files', 0):>9,} files  "
-              f"{size:>16,} bytes  {facts['name']}")  # fmt: skip
+        files, size = (facts["counts"].get(name, 0) for name in ("files", "logical_bytes"))
+        note = "  (forgotten)" if facts["id"] in forgotten else ""
+        print(
+            f"{facts['id']}  {when:%Y-%m-%d %H:%M:%S}  {files:>9,} files  {size:>16,} bytes", end=""
+        )
+        print(f"  {facts['name']}{note}")
     return 0
 
 
 def verify(vault: Vault, wanted: str | None) -> int:
     """Read and check every file of one snapshot, or of all."""
     lost, seen = 0, set()
-    for facts, parts in [chosen(vault, wanted)] if wanted else vault.snapshots():
+    forgotten = vault.forgotten()
+    everything = (one for one in vault.snapshots() if one[0]["id"] not in forgotten)
+    for facts, parts in [chosen(vault, wanted)] if wanted else everything:
         files = 0
         for entry in vault.entries(parts):
             if entry["kind"] != "file":
@@ -658,9 +679,12 @@ def verify(vault: Vault, wanted: str | None) -> int:
 
 def chosen(vault: Vault, wanted: str) -> tuple[dict, bytes]:
     found = vault.snapshots()
-    if wanted != "latest":
+    if wanted == "latest":
+        forgotten = vault.forgotten()
+        found = [one for one in found if one[0]["id"] not in forgotten][:1]
+    else:
         found = [one for one in found if one[0]["id"].startswith(wanted)]
-    if not found or (wanted != "latest" and len(found) > 1):
+    if len(found) != 1:
         raise Refused(2, f"{len(found)} snapshots are called {wanted}.")
     return found[0]
 

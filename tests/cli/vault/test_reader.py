@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from tests.cli.vault.conftest import PASSPHRASE
 from tests.vault.sources import MemorySource, Notes, file, folder
 from webapp.items import Entry, EntryKind
-from webapp.vault import ConsoleKey, LocalStorage, Passphrase, Vault, stream
+from webapp.vault import ConsoleKey, LocalStorage, Passphrase, Vault, documents, stream
 
 READER = Path(__file__).parents[3] / "docs" / "lastgood-reader.py"
 SAMPLE = Path(__file__).parents[2] / "vault" / "vectors" / "format-1"
@@ -190,7 +191,9 @@ def test_a_flipped_bit_loses_what_it_hits_and_is_named(place, read, tmp_path):
 
     assert (ended.returncode, verified.returncode) == (1, 1)
     assert f"packs/{pack.name}: record 1 is damaged" in ended.stderr
-    assert sorted(path.name for path in (tmp_path / "out" / "tree").iterdir()) == ["0", "2"]
+    (lost,) = re.findall(r"not restored: tree/(\d)", ended.stderr)
+    restored = {path.name for path in (tmp_path / "out" / "tree").iterdir()}
+    assert restored == {"0", "1", "2"} - {lost}
 
 
 @pytest.mark.parametrize("how", ["trailer", "config", "keys", "index"])
@@ -263,6 +266,38 @@ def test_it_reads_what_a_copy_wrote_and_never_writes_to_a_vault(place, read, tmp
     assert (tmp_path / "out/tree/a").read_bytes() == b"content"
     after = sorted((str(p), p.stat().st_mtime_ns) for p in (tmp_path / "second").rglob("*"))
     assert after == before
+
+
+def test_a_forgotten_snapshot_is_marked_and_is_not_the_latest(place, read, tmp_path):
+    opened = Vault.open(LocalStorage(place), wrap=Passphrase(PASSPHRASE))
+    made = [opened.backup(MemorySource((file(b"tree/%d" % number), b"x")), name="a", report=Notes())
+            for number in range(2)]  # fmt: skip
+    opened.forget(snapshots=[made[1].snapshot.id])
+
+    listed = read(place, "list").stdout.splitlines()
+    ended = read(place, "restore", "latest", tmp_path / "out")
+    named = read(place, "restore", made[1].snapshot.id, tmp_path / "named")
+
+    assert [line.endswith("(forgotten)") for line in listed] == [True, False]
+    assert (ended.returncode, named.returncode) == (0, 0)
+    assert [path.name for path in (tmp_path / "out" / "tree").iterdir()] == ["0"]
+
+
+def test_a_vault_with_private_boundaries_is_read_and_one_of_the_future_refused(read, tmp_path):
+    wrap = Passphrase(PASSPHRASE)
+    opened = Vault.create(LocalStorage(tmp_path / "a"), wrap=wrap, private_boundaries=True)
+    opened.backup(MemorySource((file(b"tree/a"), os.urandom(900_000))), name="a", report=Notes())
+
+    known = read(tmp_path / "a", "verify")
+    for name in ("config", "config-copy"):
+        path = tmp_path / "a" / name
+        document = documents.decode(name, path.read_bytes())
+        path.write_bytes(documents.encode({**document, "features": ["holograms"]}))
+    future = read(tmp_path / "a", "verify")
+
+    assert (known.returncode, known.stderr) == (0, "")
+    assert future.returncode == 10
+    assert "later release" in future.stderr
 
 
 def test_a_snapshot_that_is_damaged_is_named_and_the_others_are_listed(place, read):
