@@ -91,8 +91,9 @@ class Glance:
         self._progress.tally.read_bytes += size
         newest = max(status.st_mtime_ns, status.st_ctime_ns)
         flags = rows.UNSURE if files.is_young(newest, started) else 0
+        digest = blake3(space).digest()
         ref = self._store.placed(size) if size else b""
-        content = rows.pack_whole(blake3(space).digest(), flags, ref)
+        content = rows.pack_whole(digest, flags, ref)
         return rows.make_row(rows.plain_facts(start, texts, xattrs), content)
 
     def _fill(self, space: memoryview, sighting: Sighting) -> Xattrs | None:
