@@ -13,7 +13,8 @@ PIECE_BYTES = 1 << 20
 
 
 class Lump:
-    """Append and read. One thread appends; any may read meanwhile.
+    """Append and read. One thread appends; any may read meanwhile. Where no file can be written,
+    all stays in memory.
 
     Args:
         folder: where the temporary file goes; None leaves that to the system.
@@ -27,14 +28,20 @@ class Lump:
         self.size = 0
         self._folder = folder
         self._file = -1
+        self._may_spill = True
 
     def append(self, data: bytes | memoryview) -> None:
-        if self.view is not None and self.size + len(data) > LIMIT_BYTES:
-            self._spill(self.view)
+        try:
+            if self.view is not None and self._may_spill and self.size + len(data) > LIMIT_BYTES:
+                self._spill(self.view)
+            if self.view is None:
+                _write(self._file, data, self.size)
+        except OSError:
+            self._may_spill = False
+            if self.view is None:
+                self.view = bytearray(b"".join(self.pieces()))
         if self.view is not None:
             self.view += data
-        else:
-            _write(self._file, data, self.size)
         self.size += len(data)
 
     def read(self, at: int, length: int) -> bytes:
@@ -49,6 +56,8 @@ class Lump:
             yield self.read(start, min(PIECE_BYTES, self.size - start))
 
     def _spill(self, view: bytearray) -> None:
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = _nameless(self._folder)
         weakref.finalize(self, os.close, file)
         _write(file, view, 0)
