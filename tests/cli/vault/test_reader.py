@@ -180,7 +180,7 @@ def test_a_wrong_passphrase_no_vault_and_a_full_target_are_told_apart(place, rea
 def test_a_flipped_bit_loses_what_it_hits_and_is_named(place, read, tmp_path):
     opened = Vault.open(LocalStorage(place), wrap=Passphrase(PASSPHRASE))
     items = [(file(b"tree/%d" % number), os.urandom(600_000)) for number in range(3)]
-    opened.backup(MemorySource(*items), name="a", report=Notes())
+    opened.backup(MemorySource(*items), name="a", report=Notes(), threads=1)
     pack = max((place / "packs").iterdir(), key=lambda path: path.stat().st_size)
     data = bytearray(pack.read_bytes())
     data[900_000] ^= 4
