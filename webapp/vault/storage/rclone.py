@@ -76,7 +76,7 @@ class RcloneStorage(Steady):
     The clock is this machine's: remotes have none that could be asked.
     """
 
-    parallel_puts = 4
+    parallel_puts = 2
 
     def __init__(self, remote: str, environ: Mapping[str, str] = os.environ) -> None:
         self._child = RcloneChild(remote, environ)

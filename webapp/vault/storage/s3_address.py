@@ -65,15 +65,16 @@ def parse(address: str) -> Place:
 
 
 def connect(place: Place, environ: Mapping[str, str], *, who: str = "") -> Any:
-    """A boto3 client that tries once: repeating is ``Retrying``'s.
+    """A client of botocore, boto3's lower half, that tries once: repeating is ``Retrying``'s.
 
     Args:
         who: ``PRUNER`` for the credential that may delete.
     """
-    import boto3
+    # The upper half would take half as much time and memory again to load, and do nothing here.
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
     from botocore.handlers import add_expect_header
+    from botocore.session import Session
 
     settings = Config(
         connect_timeout=10,
@@ -87,12 +88,17 @@ def connect(place: Place, environ: Mapping[str, str], *, who: str = "") -> Any:
         s3={"addressing_style": "path" if place.endpoint else "auto"},
     )
     region = place.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    key, secret, token = _credential(environ, who)
     try:
-        session = boto3.session.Session(
-            **_credential(environ, who),
+        session = Session(profile=None if key else environ.get(f"{who}AWS_PROFILE"))
+        if key:
+            session.set_credentials(key, secret, token)
+        client = session.create_client(
+            "s3",
             region_name=region or ("us-east-1" if place.endpoint else None),
+            endpoint_url=place.endpoint,
+            config=settings,
         )
-        client = session.client("s3", endpoint_url=place.endpoint, config=settings)
     except BotoCoreError as error:
         raise StorageDenied(f"The credentials for {place} cannot be used: {error}") from None
     # A body that is not bytes would wait up to a second for servers that never say "continue".
@@ -101,20 +107,15 @@ def connect(place: Place, environ: Mapping[str, str], *, who: str = "") -> Any:
 
 
 def has_pruner(environ: Mapping[str, str]) -> bool:
-    return bool(_credential(environ, PRUNER))
+    return bool(_credential(environ, PRUNER)[0] or environ.get(f"{PRUNER}AWS_PROFILE"))
 
 
-def _credential(environ: Mapping[str, str], who: str) -> dict[str, str | None]:
-    """What the environment says; if nothing, boto3 looks at its usual places."""
+def _credential(environ: Mapping[str, str], who: str) -> tuple[str, str, str | None]:
+    """Key, secret and token of the environment; if there are none, botocore looks further."""
     key, secret = (environ.get(f"{who}AWS_{n}") for n in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
-    if key and secret:
-        return {
-            "aws_access_key_id": key,
-            "aws_secret_access_key": secret,
-            "aws_session_token": environ.get(f"{who}AWS_SESSION_TOKEN") or None,
-        }
-    profile = environ.get(f"{who}AWS_PROFILE")
-    return {"profile_name": profile} if profile else {}
+    if not key or not secret:
+        return "", "", None
+    return key, secret, environ.get(f"{who}AWS_SESSION_TOKEN") or None
 
 
 def _options(query: str) -> dict[str, str]:

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from webapp.vault.storage.s3_address import Place
 from webapp.vault.storage.s3_errors import status_of
 
-# What is in use for hours, or can be made again from packs, must stay free to go.
-_FREE = ("pending/", "condemned/", "revoked/", "forgotten/", "index/", "checked/")
+# Without these a snapshot cannot be read. All else is in use for hours or can be made again.
+_LOCKED = ("config", "keys/", "keys-copy/", "packs/", "snapshots/")
 
 
 class Locks:
@@ -36,7 +36,7 @@ class Locks:
 
     def for_put(self, name: str) -> Mapping[str, Any]:
         """What a put has to say."""
-        if not self or name.startswith(_FREE):
+        if not self or not name.startswith(_LOCKED):
             return {}
         return {
             "ObjectLockMode": self._mode,
@@ -45,7 +45,7 @@ class Locks:
 
     def extend(self, client: Any, name: str, target: Mapping[str, str], now_ns: int) -> bool:
         """Lock an object anew if less than a third of the time is left; say if that was so."""
-        if name.startswith(_FREE):
+        if not name.startswith(_LOCKED):
             return False
         now = datetime.fromtimestamp(now_ns / 10**9, UTC)
         try:
