@@ -29,9 +29,9 @@ Files = dict[bytes, int]
 
 
 def data_of(number: int) -> bytes:
-    """One of a few contents, between 1 byte and 300 kB; the same for the same number."""
+    """One of a few contents, between 1 byte and 70 kB; the same for the same number."""
     draw = random.Random(number)
-    return draw.randbytes(draw.choice((1, 3_000, 40_000, 300_000)))
+    return draw.randbytes(draw.choice((1, 3_000, 40_000, 70_000)))
 
 
 def source_of(files: Files) -> MemorySource:

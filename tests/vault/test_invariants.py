@@ -3,17 +3,33 @@ test_bit_flips.py."""
 
 from __future__ import annotations
 
+import itertools
+import multiprocessing
+import os
 import random
 import threading
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
-from webapp.vault import SnapshotRevoked, StorageFull, StorageUnavailable, Vault, boxes, processes
+from webapp.vault import (
+    Halted,
+    LocalStorage,
+    Outrun,
+    SnapshotRevoked,
+    StorageFull,
+    StorageUnavailable,
+    Vault,
+    boxes,
+    processes,
+)
 from webapp.vault.errors import StorageError
 from webapp.vault.hooks import Hooks
+from webapp.vault.retention.rules import Policy
 from webapp.vault.snapshots import FINISHED, PENDING
 from webapp.vault.storage.memory import MemoryStorage
 
@@ -259,6 +275,111 @@ def test_invariant_3_writers_at_once_do_not_hurt_each_other(storage):
     assert vault.verify(read_data=1.0).ok
 
 
+# Invariant 3, writers and prunes at the same time
+
+
+def write_some(storage, number: int, failures: list, *, rounds: int) -> None:
+    """Back up sets of files that overlap with those of all others, and change each time."""
+    try:
+        vault = Vault.open(storage, wrap=KEY)
+        for turn in range(rounds):
+            wanted = {(number + turn + step) % 6 for step in range(3)}
+            pieces = [(file(b"tree/%d" % one), piece(one)) for one in sorted(wanted)]
+            here = MemorySource(folder(b"tree"), *pieces)
+            with suppress(Outrun):
+                result = vault.backup(here, name=f"s{number}", report=Notes(), parent=None)
+                found = contents(vault, result.snapshot)
+                assert found == {b"tree/%d" % one: piece(one) for one in wanted}
+    except BaseException as error:
+        failures.append(error)
+
+
+def piece(number: int) -> bytes:
+    return DATA[number * 150_000 : (number + 1) * 150_000]
+
+
+def forget_and_prune(storage, failures: list, stop: threading.Event) -> None:
+    """With hardly any grace, and a clock that lets what is forgotten go at once."""
+    try:
+        vault = Vault.open(storage, wrap=KEY)
+        while not stop.is_set():
+            vault.forget(Policy(last=1), trust_clock=True)
+            vault.prune(grace_days=20, may_condemn_most=True, trust_clock=True)
+    except BaseException as error:
+        failures.append(error)
+
+
+class Hurried(MemoryStorage):
+    """Its clock makes a day of each look at it."""
+
+    def __init__(self) -> None:
+        self._days = itertools.count(20_000)
+        super().__init__(now_ns=lambda: next(self._days) * 86_400 * 10**9)
+
+
+@pytest.mark.slow
+def test_invariant_3_threads_that_write_and_prune_lose_nothing():
+    storage, failures, stop = Hurried(), [], threading.Event()
+    make(storage)
+    writers = [
+        threading.Thread(target=write_some, args=(storage, n, failures), kwargs={"rounds": 8})
+        for n in range(3)
+    ]
+    pruners = [
+        threading.Thread(target=forget_and_prune, args=(storage, failures, stop)) for _ in range(2)
+    ]
+    for thread in (*writers, *pruners):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    for thread in pruners:
+        thread.join()
+
+    again = Vault.open(storage, wrap=KEY)
+    assert failures == []
+    assert {one.name for one in again.snapshots()} == {"s0", "s1", "s2"}
+    assert again.verify(read_data=1.0).ok
+
+
+def write_in_process(place: Path, number: int) -> None:
+    failures: list = []
+    write_some(LocalStorage(place), number, failures, rounds=6)
+    os._exit(len(failures))
+
+
+def prune_in_process(place: Path) -> None:
+    vault = Vault.open(LocalStorage(place), wrap=KEY)
+    while True:
+        vault.prune(grace_days=0.2 / 86_400, may_condemn_most=True)
+
+
+@pytest.mark.slow
+def test_invariant_3_processes_that_write_and_prune_in_one_folder_lose_nothing(tmp_path):
+    place = tmp_path / "vault"
+    make(LocalStorage(place))
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=write_in_process, args=(place, n)) for n in range(3)]
+    pruners = [context.Process(target=prune_in_process, args=(place,)) for _ in range(2)]
+    for process in (*writers, *pruners):
+        process.start()
+    for process in writers:
+        process.join()
+    alive = [process.is_alive() for process in pruners]
+    for process in pruners:
+        process.kill()
+        process.join()
+
+    vault = Vault.open(LocalStorage(place), wrap=KEY)
+    assert [process.exitcode for process in writers] == [0, 0, 0]
+    assert alive == [True, True]
+    assert {one.name for one in vault.snapshots()} == {"s0", "s1", "s2"}
+    assert vault.verify(read_data=1.0).ok
+    vault.prune(grace_days=0, may_condemn_most=True)
+    assert vault.verify(read_data=1.0).ok
+    assert not any(LocalStorage(place).list("condemned/"))
+
+
 # Invariant 5
 
 
@@ -336,3 +457,94 @@ def test_invariant_8_each_snapshot_names_its_predecessor(vault, storage, notes):
     assert second.predecessor == first.id
     assert second.predecessor_hash == vault._engine.roots.digest(FINISHED + first.id)
     assert first.predecessor == ""
+
+
+def test_invariant_6_a_clock_that_jumps_ahead_lets_forget_drop_nothing(notes):
+    clock = [5 * 10**18]
+    vault = make(MemoryStorage(now_ns=lambda: clock[0]))
+    kept = [vault.backup(source(), name="site", report=notes).snapshot for _ in range(2)]
+    clock[0] += 10**17
+
+    with pytest.raises(Halted, match="ahead"):
+        vault.forget(Policy(within_days=30))
+
+    assert vault.snapshots() == kept[::-1]
+
+
+def test_invariant_6_partial_snapshots_never_displace_good_ones(vault, notes):
+    good = vault.backup(source(), name="site", report=notes).snapshot
+    for _ in range(3):
+        vault.backup(source(), name="site", report=notes, metadata={"status": "partial"})
+
+    vault.forget(Policy(last=1))
+
+    assert good in vault.snapshots()
+
+
+def test_invariant_8_what_was_left_out_shows_and_what_was_forgotten_does_not(notes):
+    clock = [5 * 10**18]
+    storage = MemoryStorage(now_ns=lambda: clock[0])
+    vault = make(storage)
+    first, second, _ = (
+        vault.backup(source(), name="site", report=notes).snapshot for _ in range(3)
+    )
+    vault.forget(snapshots=[first.id])
+    clock[0] += 8 * 86_400 * 10**9
+    vault.prune(trust_clock=True)
+    assert FINISHED + first.id not in storage.objects
+    before = vault.verify().ok
+    storage.delete(FINISHED + second.id)
+
+    report = Vault.open(storage, wrap=KEY).verify()
+
+    assert before
+    assert [one["object"] for one in report.errors] == [FINISHED + second.id]
+
+
+# Invariant 9
+
+
+def test_invariant_9_forget_can_be_undone_for_seven_days(notes):
+    clock = [5 * 10**18]
+    vault = make(MemoryStorage(now_ns=lambda: clock[0]))
+    old = vault.backup(source(), name="site", report=notes).snapshot
+    vault.backup(source(b"tree/new"), name="site", report=notes)
+    vault.forget(Policy(last=1))
+    clock[0] += 7 * 86_400 * 10**9 - 1
+    vault.prune(grace_days=0, trust_clock=True)
+
+    vault.unforget(old.id)
+
+    assert contents(vault, old)[b"tree/00"] == DATA
+
+
+def test_invariant_9_prune_stops_when_a_root_is_unreadable(vault, storage, notes):
+    snapshot = vault.backup(source(), name="site", report=notes).snapshot
+    name = FINISHED + snapshot.id
+    storage.objects[name] = storage.objects[name][:-1] + b"\0"
+    before = dict(storage.objects)
+
+    with pytest.raises(Halted, match="cannot be read"):
+        Vault.open(storage, wrap=KEY).prune(grace_days=0)
+
+    assert storage.objects == before
+
+
+def test_invariant_9_prune_stops_when_more_than_half_would_go(vault, storage, notes):
+    snapshot = vault.backup(source(), name="site", report=notes).snapshot
+    storage.delete(FINISHED + snapshot.id)
+    before = dict(storage.objects)
+
+    with pytest.raises(Halted, match="of the vault"):
+        vault.prune(grace_days=0)
+
+    assert storage.objects == before
+
+
+def test_invariant_9_a_source_keeps_its_last_good_snapshot(vault, notes):
+    only = vault.backup(source(), name="site", report=notes).snapshot
+
+    with pytest.raises(Halted, match="last good snapshot"):
+        vault.forget(snapshots=[only.id])
+
+    assert vault.snapshots() == [only]

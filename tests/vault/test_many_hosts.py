@@ -19,9 +19,9 @@ from webapp.vault.errors import StorageUnavailable
 
 HOSTS = st.integers(0, 2)
 NAMES = st.sampled_from(["site", "shop"])
-PATHS = st.sampled_from([b"tree/%d" % number for number in range(6)])
-FILES = st.dictionaries(PATHS, st.integers(0, 11), max_size=6)
-CALLS = st.integers(0, 60)
+PATHS = st.sampled_from([b"tree/%d" % number for number in range(4)])
+FILES = st.dictionaries(PATHS, st.integers(0, 7), max_size=4)
+CALLS = st.integers(0, 40)
 GRACE = st.sampled_from([0.0, 0.0, 3.0])
 FAULTS = st.sampled_from(
     [Fault(kind, StorageUnavailable) for kind in (Kind.BEFORE, Kind.AFTER, Kind.LATE, Kind.AGAIN)]
@@ -56,6 +56,13 @@ class ManyHosts(RuleBasedStateMachine):
     @rule(host=HOSTS, name=NAMES, files=FILES)
     def back_up(self, host, name, files):
         self.world.back_up(self.host(host), name, files)
+
+    @rule(host=HOSTS, name=NAMES, files=FILES)
+    def outlive_all_others(self, host, name, files):
+        """Afterwards much of the vault is needed by nobody."""
+        self.world.back_up(self.host(host), name, files)
+        self.world.forget(self.host(host), 1)
+        self.world.now += 8 * DAY_NS
 
     @rule(host=HOSTS, keep=st.integers(1, 2))
     def forget(self, host, keep):

@@ -22,6 +22,7 @@ VaultError
 ├── PathMissing           a snapshot holds nothing by this name
 ├── SnapshotRevoked       this writer was declared dead while it wrote
 ├── SelfTestFailed        this machine computes wrongly; nothing was written
+├── Outrun                a prune removed what a backup relied on; nothing is lost, run it again
 ├── Halted                forget or prune stopped by themselves, before anything was removed
 └── BadSource             a source broke the rules of ``EntrySource``
 """
@@ -163,6 +164,12 @@ class SnapshotRevoked(VaultError):
     """This writer was taken for dead and its snapshot revoked. Run the backup again."""
 
     code = "snapshot_revoked"
+
+
+class Outrun(VaultError):
+    """A prune, with too short a grace, removed what a backup relied on. Run the backup again."""
+
+    code = "outrun"
 
 
 class Halted(VaultError):

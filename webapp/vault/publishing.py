@@ -12,6 +12,8 @@ from webapp.vault import catalogues, processes
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import Engine, Order
 from webapp.vault.errors import (
+    Damaged,
+    Outrun,
     SnapshotRevoked,
     StorageError,
     StorageUnavailable,
@@ -65,7 +67,7 @@ class Publisher:
         for _ in range(_ROUNDS):
             if not self._rescue():
                 return
-        raise VaultError("A prune kept removing what this backup needs. Run it again.")
+        raise Outrun("A prune kept removing what this backup needs. Run it again.")
 
     def _describe(self, tally: Tally) -> Snapshot:
         engine, order = self.engine, self.order
@@ -119,6 +121,11 @@ class Publisher:
         try:
             copied = copy_out(self.parts, self.engine.chunks, store)
             store.finish()
+        except Damaged as error:  # packs went away; one of them held what is missing now
+            store.abort()
+            raise Outrun(
+                "A prune removed what this backup relied on. Nothing is lost; run it again."
+            ) from error
         except BaseException:
             store.abort()
             raise
