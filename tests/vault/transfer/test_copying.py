@@ -12,7 +12,15 @@ from tests.vault.conftest import KEY
 from tests.vault.sources import LONG_AGO, MemorySource, Notes, file, folder
 from tests.vault.trees import contents
 from webapp.items import Entry, EntryKind
-from webapp.vault import ConsoleKey, Damaged, SnapshotMissing, StorageFull, Vault, boxes
+from webapp.vault import (
+    ConsoleKey,
+    Damaged,
+    ObjectMissing,
+    SnapshotMissing,
+    StorageFull,
+    Vault,
+    boxes,
+)
 from webapp.vault.hooks import Hooks
 from webapp.vault.reader import ChunkReader
 from webapp.vault.retention.rules import Policy
@@ -362,6 +370,58 @@ def test_a_copy_that_reads_back_otherwise_is_not_published(vault, second, monkey
 
     assert [type(error) for _, error in result.failed] == [Damaged]
     assert second.snapshots() == []
+
+
+def test_a_copy_that_leads_to_no_chunk_is_not_published(vault, second, monkeypatch):
+    back_up(vault, (file(b"tree/a"), b"content"))
+    monkeypatch.setattr(translation.Translator, "translate", lambda self, ref: bytes(32) + ref[32:])
+
+    result = vault.copy_to(second)
+
+    assert ["is in no pack" in str(error) for _, error in result.failed] == [True]
+    assert second.snapshots() == []
+
+
+class CondemningStorage(MemoryStorage):
+    """Says after the first snapshot that all packs will be deleted."""
+
+    ring = None
+
+    def put(self, name, data):
+        super().put(name, data)
+        if name.startswith("snapshots/") and self.ring:
+            ring, self.ring = self.ring, None
+            packs = [name[6:] for name in self.objects if name.startswith("packs/")]
+            name, body = "condemned/" + "cd" * 16, b"".join(map(bytes.fromhex, packs))
+            super().put(name, boxes.seal(ring, b"C", name, parts=(body,), salt=bytes(32)))
+            self.doomed = [name, *("packs/" + pack for pack in packs)]
+
+
+def test_what_was_condemned_between_two_copied_snapshots_is_carried_over_again(vault):
+    back_up(vault, (file(b"tree/a"), BIG))
+    new = back_up(vault, (file(b"tree/b"), BIG))
+    there = CondemningStorage()
+    target = Vault.create(there, wrap=OTHER)
+    there.ring = target._engine.ring
+
+    copy = vault.copy_to(target).copied[1][1]
+
+    for name in there.doomed:
+        del there.objects[name]
+    assert contents(Vault.open(there, wrap=OTHER), copy) == contents(vault, new)
+
+
+def test_a_pack_of_the_source_that_a_prune_moved_is_looked_for_again(storage, second):
+    vault = Vault.create(storage, wrap=KEY)
+    original = back_up(vault, (file(b"tree/a"), BIG))
+    (pack,) = [name for name in storage.objects if name.startswith("packs/")
+               and storage.objects[name][4:5] == b"D"]  # fmt: skip
+    moving = FaultyStorage(storage)
+    moving.on("get", pack, Fault(Kind.BEFORE, ObjectMissing))
+
+    ((_, copy),) = Vault.open(moving, wrap=KEY).copy_to(second).copied
+
+    assert contents(second, copy) == contents(vault, original)
 
 
 def test_a_manifest_that_reads_back_otherwise_is_not_published(vault, second, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
@@ -146,6 +147,28 @@ def test_rotation_puts_a_new_key_in_the_old_ones_place(storage):
 
     assert opens(storage, OLD, NEW) == [False, True]
     assert [slot.id for slot in vault.keys.all()] == [slot_id]
+
+
+def test_the_old_key_stays_if_the_new_one_does_not_open_once_it_is_stored(storage, monkeypatch):
+    vault = Vault.open(storage, wrap=OLD)
+    real = slots.keys.put_slot
+
+    def store_another(place, slot):
+        same_id = bytes.fromhex(slot["id"])
+        wrong = slots.keys.make_slot(
+            bytes(32),  # another master key, sealed as it should be
+            NEW,
+            vault_id=vault._engine.ring.vault_id,
+            random_bytes=lambda count: same_id if count == 16 else os.urandom(count),
+        )
+        real(place, wrong)
+
+    monkeypatch.setattr(slots.keys, "put_slot", store_another)
+
+    with pytest.raises(Damaged):
+        vault.keys.rotate(OLD, NEW)
+
+    assert opens(storage, OLD) == [True]
 
 
 def test_a_copy_of_the_old_slot_still_holds_the_master_key(storage):
