@@ -233,6 +233,17 @@ def unpack_row(row: bytes, *, where: str = "manifest") -> StoredEntry:
     return entry
 
 
+def unpack_facts(row: bytes, *, where: str = "manifest") -> StoredEntry:
+    """The entry without its chunks and holes."""
+    try:
+        facts, content = split_row(row)
+        entry = _unpack_facts(facts)
+        entry.digest = content[:32]
+    except (struct.error, KeyError, IndexError, UnicodeDecodeError):
+        raise Damaged(where, "a row is malformed") from None
+    return entry
+
+
 def _set_content(entry: StoredEntry, content: Content) -> None:
     entry.digest = content.digest
     entry.holes = tuple(content.holes)

@@ -108,8 +108,7 @@ class Restore:
         if one.refusal is not None:
             self._refuse(one.path, one.refusal)
             return
-        folder = one.path.rpartition(b"/")[0]
-        if rows.is_plain_file(one.row) and self._target.is_fresh(folder):
+        if rows.is_plain_file(one.row) and self._target.is_fresh(one.folder):
             self._act_on_row(one, needs)
             return
         entry = self._relinked(rows.unpack_row(one.row))

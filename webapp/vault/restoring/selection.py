@@ -13,6 +13,8 @@ from webapp.vault.manifests import Manifest
 
 _UNSAFE = re.compile(rb"(?:^|/)\.{0,2}(?:/|$)|\x00")
 _SECTIONS = {b"tree", b"db", b"config"}
+_BAD_NAMES = {b"", b".", b".."}
+_NOTHING = b"\x00"  # no path begins with it
 _FOLDER = 2  # the kind byte of a row
 
 
@@ -20,12 +22,14 @@ class Chosen(NamedTuple):
     """A row to restore.
 
     Attributes:
+        folder: the path of the folder that it is in.
         on_the_way: a folder that was not asked for, but that something asked for lies in.
         refusal: why it must not be restored, whatever the target is like.
     """
 
     path: bytes
     row: bytes
+    folder: bytes
     on_the_way: bool = False
     refusal: NotPlaced | None = None
 
@@ -40,8 +44,9 @@ class Selection:
     def __init__(self, manifest: Manifest, include: Sequence[bytes]) -> None:
         self._manifest = manifest
         self.include = _outermost(include)
-        self._last_key: bytes | None = None
-        self._leaf = b""  # of what is no folder, and so has nothing below it
+        self._last_key = b""
+        self._safe_folder: bytes | None = None
+        self._leaf = _NOTHING  # of what is no folder, and so has nothing below it
 
     def holds(self, path: bytes) -> bool:
         """Whether *path* was asked for, and is one that can be restored."""
@@ -62,7 +67,7 @@ class Selection:
             PathMissing: the snapshot has nothing by a name that was asked for.
             Damaged: the rows are out of order.
         """
-        self._last_key, self._leaf = None, b""
+        self._last_key, self._leaf, self._safe_folder = b"", _NOTHING, None
         if not self.include:
             yield from (self._checked(row) for row in self._manifest.rows())
             return
@@ -87,22 +92,28 @@ class Selection:
 
     def _checked(self, row: bytes) -> Chosen:
         path = rows.row_path(row)
-        if not _is_safe(path):
-            words = "Its path would lead out of the target."
-            return Chosen(path, row, refusal=NotPlaced("escapes_target", words))
+        folder, _, name = path.rpartition(b"/")
+        if folder != self._safe_folder or name in _BAD_NAMES or b"\x00" in name:
+            if not _is_safe(path):
+                return _refused(path, row, "Its path would lead out of the target.")
+            self._safe_folder = folder or None
         key = sort_key(path)
-        if self._last_key is not None and key <= self._last_key:
+        if key <= self._last_key:
             raise Damaged("manifest", "its rows are out of order")
         self._last_key = key
-        if self._leaf and path.startswith(self._leaf):
+        if path.startswith(self._leaf):
             words = "It lies below something that is no folder in the snapshot."
-            return Chosen(path, row, refusal=NotPlaced("escapes_target", words))
-        self._leaf = b"" if row[4] == _FOLDER else path + b"/"
-        return Chosen(path, row)
+            return _refused(path, row, words)
+        self._leaf = _NOTHING if row[4] == _FOLDER else path + b"/"
+        return Chosen(path, row, folder)
 
 
 def _is_safe(path: bytes) -> bool:
     return not _UNSAFE.search(path) and path.partition(b"/")[0] in _SECTIONS
+
+
+def _refused(path: bytes, row: bytes, words: str) -> Chosen:
+    return Chosen(path, row, b"", refusal=NotPlaced("escapes_target", words))
 
 
 def _outermost(paths: Sequence[bytes]) -> list[bytes]:
