@@ -24,7 +24,7 @@ TREE = b"tree"
 Document = dict[str, object]
 Tell = Callable[[int, int, str], None]
 Show = Callable[[str, str, str], None]
-_STEPS = {Fate.CREATE: "create", Fate.UPDATE: "update", Fate.MEND: "update"}
+_STEPS: dict[str, str] = {"mend": "update"}  # for a person, it is one thing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,8 @@ def restore(where: Where, wish: Wish, *, tell: Tell, show: Show) -> Document:
 
     Args:
         tell: progress, in bytes.
-        show: told of each entry that is not right already: what is done, its path, and why not.
+        show: told of each entry that is blocked; in a dry run, also of each that would be created
+            or updated: what is done, its path, and why not.
 
     Raises:
         ConnectorError: the folder cannot be used.
@@ -80,7 +81,7 @@ def restore(where: Where, wish: Wish, *, tell: Tell, show: Show) -> Document:
                 include=include,
                 dry_run=wish.dry_run,
                 paranoid=wish.paranoid,
-                on_item=_shower(show),
+                on_item=_shower(show, everything=wish.dry_run),
                 on_progress=_teller(tell),
             )
             target.finish(whole=not include)
@@ -115,10 +116,10 @@ def _refuse_vault(where: Where, folder: Path) -> None:
             raise ConnectorError("inside_own_data", f"{folder} lies in the vault. Name another.")
 
 
-def _shower(show: Show) -> Callable[[bytes, str, str], None]:
+def _shower(show: Show, *, everything: bool) -> Callable[[bytes, str, str], None]:
     def shown(path: bytes, step: str, why: str) -> None:
-        if step != Fate.LEAVE:
-            show(_STEPS.get(Fate(step), step) if step != "blocked" else step, shown_path(path), why)
+        if step == "blocked" or (everything and step != Fate.LEAVE):
+            show(_STEPS.get(step, step), shown_path(path), why)
 
     return shown
 

@@ -83,7 +83,7 @@ def test_ranges_that_lie_close_are_joined_and_none_grows_too_long():
     needs = [Need(number, offset, 100_000) for number, offset in enumerate(offsets)]
     needs += [Need(9, 30 * mib + number * mib, mib) for number in range(20)]
 
-    found = [(one.offset, one.length) for one in _coalesced(PACK, needs)]
+    found = [(one.offset, one.length) for one in _coalesced(PACK, needs, ranges.LARGEST_BYTES)]
 
     assert found[:4] == [(0, 100_000), (mib, 300_000), (4 * mib, 100_000), (20 * mib, 100_000)]
     assert found[4:] == [(30 * mib, 16 * mib), (46 * mib, 4 * mib)]

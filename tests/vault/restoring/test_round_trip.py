@@ -211,14 +211,20 @@ def test_a_file_of_very_many_chunks_comes_back_through_small_windows(
     assert holdings(target) == holdings(site)
 
 
-@pytest.mark.parametrize("content", [b"small", bytes(600_000)], ids=["small", "in pieces"])
-def test_content_that_the_digest_denies_never_gets_its_name(vault, target, content, monkeypatch):
+@pytest.mark.parametrize(
+    ("content", "paranoid"),
+    [(b"one chunk", True), (random.Random(6).randbytes(6_000_000), False)],
+    ids=["one chunk", "in pieces"],
+)
+def test_content_that_the_digest_denies_never_gets_its_name(
+    vault, target, monkeypatch, *, content, paranoid
+):
     source = MemorySource(folder(b"tree"), (file(b"tree/wrong"), content))
     pack = rows.Content.pack
     monkeypatch.setattr(rows.Content, "pack", lambda one: pack(one._replace(digest=bytes(32))))
     snapshot = vault.backup(source, name="site", report=Notes()).snapshot
 
-    result, _ = restore(vault, snapshot, target)
+    result, _ = restore(vault, snapshot, target, paranoid=paranoid)
 
     assert os.listdir(target) == []
     assert [(one.path, one.code) for one in result.problems] == [(b"tree/wrong", "damaged")]

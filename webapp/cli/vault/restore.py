@@ -61,19 +61,13 @@ def restore(where: Where, console: Console, *, owners: str, **wishes: Any) -> in
     """
     wish = Wish(by_name=owners == "name", **wishes)
     with shown("restore") as tell:
-        done = restore_it(where, wish, tell=tell, show=_shower(wish))
+        done = restore_it(where, wish, tell=tell, show=_show)
     console.data(done, lambda: _lines(done, dry_run=wish.dry_run))
     return EXIT.PARTIAL if done["blocked"] or done["failed"] else EXIT.DONE
 
 
-def _shower(wish: Wish) -> Any:
-    """A dry run lists what it would do; a restore only what it cannot."""
-
-    def show(step: str, path: str, why: str) -> None:
-        if wish.dry_run or step == "blocked":
-            click.echo(f"{_SIGNS[step]} {path}{'  ' + why if why else ''}", err=True)
-
-    return show
+def _show(step: str, path: str, why: str) -> None:
+    click.echo(f"{_SIGNS[step]} {path}{'  ' + why if why else ''}", err=True)
 
 
 def _lines(done: dict[str, Any], *, dry_run: bool) -> list[str]:

@@ -26,6 +26,10 @@ class Names:
         self._prefix = prefix
         self._numbers = itertools.count(1)
 
+    def in_process(self, number: int) -> None:
+        """Use other names than the process that this one is a fork of."""
+        self._numbers = itertools.count(1 + (number << 40))
+
     def __call__(self) -> bytes:
         return b"%s%d.part" % (self._prefix, next(self._numbers))
 

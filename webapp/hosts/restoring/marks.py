@@ -17,6 +17,7 @@ from contextlib import suppress
 from webapp.errors import ConnectorError
 
 _MARK = re.compile(rb"\.lastgood-([0-9a-f]{32})-0\.part")
+_LOOKS, _LOOK_SECONDS = 10, 0.1
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -99,13 +100,17 @@ class Mark:
 
 
 def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system without locks
-    return True
+    for left in reversed(range(_LOOKS)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if left:
+                time.sleep(_LOOK_SECONDS)  # the processes of one that was killed are dying
+        except OSError:
+            return True  # a file system without locks
+        else:
+            return True
+    return False
 
 
 def _boot() -> str:

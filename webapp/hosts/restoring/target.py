@@ -161,6 +161,10 @@ class FolderTarget:
         parent, _, name = self._path(entry.path).rpartition(b"/")
         return self._comparing.has_content(self._files.folders.there(parent), name, entry)
 
+    def in_process(self, number: int) -> None:
+        """See ``EntryTarget``."""
+        self._names.in_process(number)
+
     def settle(self, *, last: bool) -> list[tuple[bytes, NotPlaced]]:
         """See ``EntryTarget``. The deepest come first, since work in a folder sets its time."""
         kept = set() if last else self._levels.on_the_way()

@@ -87,6 +87,13 @@ class Fetching:
         if self._error is not None:
             raise self._error
 
+    def carry(self, one: Range) -> None:
+        """Carry one range in this thread."""
+        self.bytes_fetched += one.length
+        held = self._fetch(one)
+        for need in one.needs:
+            self._deliver(held, need)
+
     def _thread(self, function: Callable[..., None], *arguments: object) -> threading.Thread:
         def guarded() -> None:
             try:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from webapp.items import Fate, NotPlaced
 from webapp.vault.snapshots import Snapshot
 
 MOST_PROBLEMS = 1000
+_MOST_TOLD = 200  # of one stretch of a pack: what a pipe takes at once
+
+
+Told = tuple[int, int, int, int, list[Any]]
 
 
 class Problem(NamedTuple):
@@ -89,6 +93,23 @@ class Outcomes:
                 self.updated += 1
             if fate is not Fate.MEND:
                 self.bytes_written += size
+
+    def told(self) -> Told:
+        """What another process tells of its part."""
+        problems = [tuple(one) for one in self.problems[:_MOST_TOLD]]
+        return self.created, self.updated, self.failed, self.bytes_written, problems
+
+    def absorb(self, told: Told) -> None:
+        """Add what another process told."""
+        created, updated, failed, bytes_written, problems = told
+        with self._lock:
+            self.created += created
+            self.updated += updated
+            self.failed += failed
+            self.bytes_written += bytes_written
+            self.bytes_done += bytes_written
+            for one in problems:
+                self._note(Problem(*one))
 
     def refused(self, path: bytes, why: NotPlaced) -> None:
         with self._lock:

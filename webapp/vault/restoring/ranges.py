@@ -54,6 +54,10 @@ class Range:
         return last.offset + last.length - self.offset
 
 
+def _any(_: Need) -> bool:
+    return True
+
+
 class Needs:
     """What is needed of a vault, gathered pack by pack.
 
@@ -82,13 +86,22 @@ class Needs:
         self.count += 1
         return True
 
-    def ranges(self) -> Iterator[Range]:
-        """Pack after pack in the order in which they came up, each from its start to its end."""
+    def ranges(
+        self, wanted: Callable[[Need], bool] = _any, *, largest: int | None = None
+    ) -> Iterator[Range]:
+        """Pack after pack in the order in which they came up, each from its start to its end.
+
+        Args:
+            wanted: which segments are meant.
+            largest: bytes in one range.
+        """
         for pack, segments in self._packs.values():
-            yield from _coalesced(pack, [segments[offset] for offset in sorted(segments)])
+            needs = [segments[offset] for offset in sorted(segments)]
+            found = [need for need in needs if wanted(need)]
+            yield from _coalesced(pack, found, largest or LARGEST_BYTES)
 
 
-def _coalesced(pack: PackRow, needs: list[Need]) -> Iterator[Range]:
+def _coalesced(pack: PackRow, needs: list[Need], largest: int) -> Iterator[Range]:
     """Join what lies close together: a small gap costs less than another request."""
     start = 0
     for number in range(1, len(needs) + 1):
@@ -96,7 +109,7 @@ def _coalesced(pack: PackRow, needs: list[Need]) -> Iterator[Range]:
             before, need = needs[number - 1], needs[number]
             gap = need.offset - (before.offset + before.length)
             whole = need.offset + need.length - needs[start].offset
-            if gap <= GAP_BYTES and whole <= LARGEST_BYTES:
+            if gap <= GAP_BYTES and whole <= largest:
                 continue
         yield Range(pack, needs[start:number])
         start = number

@@ -12,12 +12,12 @@ from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged
 from webapp.vault.ids import REF, split_ref
 from webapp.vault.manifests import Manifest
-from webapp.vault.restoring.fetching import Fetching
+from webapp.vault.restoring.carrying import Carrying
 from webapp.vault.restoring.finding import Finder
 from webapp.vault.restoring.orders import RestoreOrder
 from webapp.vault.restoring.outcomes import Outcomes, RestoreResult
 from webapp.vault.restoring.pieces import Pieces, Placing, Whole
-from webapp.vault.restoring.ranges import Needs, Taker
+from webapp.vault.restoring.ranges import Needs
 from webapp.vault.restoring.selection import Chosen, Selection
 
 _MOST_ENTRIES = 100_000  # looked at before anything is fetched for them
@@ -50,7 +50,7 @@ class Restore:
         self._current: Ordering | None = None
         self._weight = 0
         self._reached = b""
-        self._fetched = self._needed = 0
+        self._carrying = Carrying(engine, self._placing)
 
     def run(self) -> RestoreResult:
         """Do it.
@@ -61,6 +61,8 @@ class Restore:
             StorageError: the vault's place failed.
         """
         self._survey()
+        if not self._order.dry_run:
+            self._carrying.get_help()
         chosen = self._selection.rows()
         try:
             more = True
@@ -69,6 +71,7 @@ class Restore:
                 more = self._fill(chosen, needs)
                 self._finish_window(needs, last=not more)
         finally:
+            self._carrying.close()
             for file in self._unfinished:
                 file.abandon()
         return self._result()
@@ -90,7 +93,7 @@ class Restore:
     def _fill(self, chosen: Iterator[Chosen], needs: Needs) -> bool:
         """Look at entries until there is enough to do; False when there are no more."""
         self._weight = 0
-        while self._weight + needs.count < _MOST_ENTRIES:
+        while self._weight < _MOST_ENTRIES and needs.count < _MOST_ENTRIES:
             if self._current is not None:
                 self._current = self._go_on(self._current, needs)
                 continue
@@ -238,32 +241,8 @@ class Restore:
             ordering = self._go_on(ordering, needs)
 
     def _carry(self, needs: Needs) -> None:
-        if not needs.count:
-            return
-        fetching = Fetching(
-            self._engine.storage,
-            self._engine.ring,
-            chunks=self._engine.chunks,
-            take=self._take,
-            lose=self._lose,
-        )
-        try:
-            fetching.run(needs.ranges(), self._tell_progress)
-        finally:
-            self._fetched += fetching.bytes_fetched
-            self._needed += fetching.bytes_needed
-
-    def _take(self, taker: Taker, chunk: memoryview) -> None:
-        if isinstance(taker.file, Whole):
-            self._placing.whole(taker.file, chunk)
-        else:
-            taker.file.take(taker.position, chunk)
-
-    def _lose(self, taker: Taker, error: Damaged) -> None:
-        if isinstance(taker.file, Whole):
-            self._placing.lost(rows.row_path(taker.file.row), error)
-        else:
-            taker.file.lose(error)
+        if needs.count:
+            self._carrying.carry(needs, self._tell_progress)
 
     def _tell_progress(self) -> None:
         total = 0
@@ -281,7 +260,7 @@ class Restore:
             blocked=done.blocked,
             failed=done.failed,
             bytes_written=done.bytes_written,
-            bytes_fetched=self._fetched,
-            bytes_needed=self._needed,
+            bytes_fetched=self._carrying.bytes_fetched,
+            bytes_needed=self._carrying.bytes_needed,
             problems=tuple(done.problems),
         )

@@ -66,6 +66,9 @@ class EntryTarget(Protocol):
     def reads_as(self, entry: StoredEntry) -> bool:
         """Read a file that was just written, and say whether it has the digest that it should."""
 
+    def in_process(self, number: int) -> None:
+        """This is a copy of the target in a process of its own, which writes at the same time."""
+
     def settle(self, *, last: bool) -> list[tuple[bytes, NotPlaced]]:
         """Give the folders that were left, or with *last* all of them, their facts.
 

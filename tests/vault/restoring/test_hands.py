@@ -1,0 +1,147 @@
+"""Small files are carried by other processes where the vault is on this machine."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from tests.connectors.children import needs_root, on_small_disk
+from tests.hosts.conftest import holdings
+from tests.vault.conftest import KEY
+from tests.vault.restoring.conftest import capture, leftovers, restore
+from webapp.errors import ConnectorError
+from webapp.hosts.restoring.facts import Facts
+from webapp.vault import LocalStorage, Vault
+from webapp.vault.restoring import carrying, hands
+from webapp.vault.restoring.fetching import Fetching
+from webapp.vault.storage.memory import MemoryStorage
+
+
+@pytest.fixture
+def vault(tmp_path):
+    return Vault.create(LocalStorage(tmp_path / "vault"), wrap=KEY)
+
+
+@pytest.fixture
+def site(site):
+    """With so many small files that whole segments hold nothing else."""
+    (site / "many").mkdir()
+    draw = random.Random(5)
+    for number in range(300):
+        (site / "many" / f"{number}").write_bytes(draw.randbytes(40_000))
+    return site
+
+
+@pytest.fixture
+def helped(monkeypatch):
+    """How many units were done by others; fails where none could be asked."""
+    done, work = [], hands.Hand.do
+
+    def counted(hand, unit):
+        answer = work(hand, unit)
+        done.append(answer is not None)
+        return answer
+
+    monkeypatch.setattr(hands.Hand, "do", counted)
+    monkeypatch.setattr(hands.os, "cpu_count", lambda: 2)
+    return done
+
+
+def test_everything_comes_back_by_several_processes(vault, site, snapshot, target, helped):
+    result, _ = restore(vault, snapshot, target)
+
+    assert len(helped) > 2
+    assert all(helped)
+    assert holdings(target) == holdings(site)
+    assert leftovers(target) == []
+    assert result.created == sum(snapshot.counts[n] for n in ("files", "folders", "others"))
+    assert result.bytes_written == snapshot.counts["logical_bytes"]
+    assert result.bytes_fetched >= result.bytes_needed > 0
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # nobody is left
+
+
+def test_what_others_could_not_do_is_done_here(vault, site, snapshot, target, helped, monkeypatch):
+    def failing(*_):
+        raise RuntimeError("only there")
+
+    monkeypatch.setattr(Fetching, "carry", failing)
+
+    result, _ = restore(vault, snapshot, target)
+
+    assert helped
+    assert not any(helped)
+    assert holdings(target) == holdings(site)
+    assert result.problems == ()
+
+
+def test_others_that_are_killed_are_done_without(
+    vault, site, snapshot, target, helped, monkeypatch
+):
+    monkeypatch.setattr(Fetching, "carry", lambda *_: os.kill(os.getpid(), 9))
+
+    restore(vault, snapshot, target)
+
+    assert helped
+    assert not any(helped)
+    assert holdings(target) == holdings(site)
+
+
+def test_what_others_could_not_set_is_told_here(vault, site, snapshot, target, helped, monkeypatch):
+    monkeypatch.setattr(Facts, "owner", lambda *_: (0, 4321))
+    monkeypatch.setattr(Facts, "set", lambda *_: ["Its owner could not be set."])
+
+    result, _ = restore(vault, snapshot, target)
+
+    assert helped
+    assert all(helped)
+    failed = {one.path: one.message for one in result.problems}
+    assert failed[b"tree/many/7"] == "Restored, but: Its owner could not be set."
+
+
+@needs_root
+def test_a_full_disk_that_others_meet_ends_the_restore_here(vault, tmp_path):
+    site, place = tmp_path / "site", tmp_path / "small"
+    site.mkdir()
+    place.mkdir()
+    draw = random.Random(9)
+    for number in range(60):
+        (site / f"{number:02}").write_bytes(draw.randbytes(100_000))
+    snapshot = capture(vault, site)
+
+    def restored():
+        try:
+            restore(Vault.open(LocalStorage(tmp_path / "vault"), wrap=KEY), snapshot, place / "t")
+        except ConnectorError as error:
+            return error.code, leftovers(place)
+        return None
+
+    assert on_small_disk(restored, place, size="3m") == ("disk_full", [])
+
+
+def test_nobody_is_asked_where_the_vault_is_elsewhere_or_threads_are_at_work(monkeypatch):
+    monkeypatch.setattr(hands.os, "cpu_count", lambda: 2)
+    local, elsewhere = LocalStorage("/nowhere"), MemoryStorage()
+
+    assert hands.can_help(local)
+    assert not hands.can_help(elsewhere)
+    monkeypatch.setattr(hands.threading, "active_count", lambda: 2)
+    assert not hands.can_help(local)
+
+
+def test_a_unit_arrives_as_it_was_sent():
+    unit = carrying.Range(
+        hands.PackRow("name", b"salt", b"D", 9, 0),
+        [
+            carrying.Need(
+                3, 4096, 100, [carrying.Taker(1, b"ref", carrying.Whole(b"row", "create"), 0)]
+            )
+        ],
+    )
+    unit.needs[0].takers[0] = (
+        unit.needs[0].takers[0]._replace(file=carrying.Whole(b"row", hands.Fate.CREATE))
+    )
+
+    assert hands._unpacked(hands._packed(unit)) == unit
