@@ -136,23 +136,6 @@ def is_folder(row: bytes) -> bool:
     return row[4] == _KINDS[EntryKind.FOLDER]
 
 
-def is_plain_file(row: bytes) -> bool:
-    """Whether a row is of a file that shares its content with no earlier one."""
-    return row[4] == _KINDS[EntryKind.FILE] and row[_LINK_LENGTH_AT:_LINK_LENGTH_END] == _NONE
-
-
-def size_of(row: bytes) -> int:
-    (size,) = _SIZE.unpack_from(row, _SIZE_AT)
-    return int(size)
-
-
-def only_ref(row: bytes) -> bytes | None:
-    """The reference to a file's only chunk, if it has one chunk and no hole."""
-    first = content_at(row) + _CONTENT.size
-    is_one = row[first - 8 : first] == _NO_HOLE_ONE_REF and not row[first - 12] & LISTED
-    return row[first : first + REF.size] if is_one else None
-
-
 def unpack_content(content: bytes) -> Content:
     """Take a content part to pieces.
 
@@ -233,17 +216,6 @@ def unpack_row(row: bytes, *, where: str = "manifest") -> StoredEntry:
     return entry
 
 
-def unpack_facts(row: bytes, *, where: str = "manifest") -> StoredEntry:
-    """The entry without its chunks and holes."""
-    try:
-        facts, content = split_row(row)
-        entry = _unpack_facts(facts)
-        entry.digest = content[:32]
-    except (struct.error, KeyError, IndexError, UnicodeDecodeError):
-        raise Damaged(where, "a row is malformed") from None
-    return entry
-
-
 def _set_content(entry: StoredEntry, content: Content) -> None:
     entry.digest = content.digest
     entry.holes = tuple(content.holes)
@@ -303,8 +275,3 @@ _SURE_ONE_REF = struct.pack("<BxxxII", 0, 0, 1)
 _CTIME_AT = struct.calcsize("<BxHIIQqI")
 _INODE_END = struct.calcsize("<BxHIIQqIqIQ")
 _PATH_LENGTH_AT = struct.calcsize("<BxHIIQqIqIQQ")
-_NONE = bytes(4)
-_SIZE = struct.Struct("<Q")
-_SIZE_AT = 4 + struct.calcsize("<BxHII")
-_LINK_LENGTH_AT = 4 + struct.calcsize("<BxHIIQqIqIQQIHH")
-_LINK_LENGTH_END = _LINK_LENGTH_AT + 4

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from webapp.items import Fate, NotPlaced, StoredEntry
-from webapp.vault import rows
 from webapp.vault.errors import Damaged
+from webapp.vault.restoring import glances
 from webapp.vault.restoring.digests import Digest, Layout, Spare
 from webapp.vault.restoring.outcomes import Outcomes
 from webapp.vault.restoring.target import Draft, EntryTarget
@@ -38,7 +38,7 @@ class Placing:
         self._paranoid = paranoid
 
     def whole(self, file: Whole, data: memoryview) -> None:
-        entry = rows.unpack_facts(file.row)
+        entry = glances.whole_file(file.row)
         if entry.size != len(data) or (
             # Its chunk's id says the same of the same bytes.
             self._paranoid and blake3(data).digest() != entry.digest

@@ -12,6 +12,7 @@ from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged
 from webapp.vault.ids import REF, split_ref
 from webapp.vault.manifests import Manifest
+from webapp.vault.restoring import glances
 from webapp.vault.restoring.carrying import Carrying
 from webapp.vault.restoring.finding import Finder
 from webapp.vault.restoring.orders import RestoreOrder
@@ -111,7 +112,7 @@ class Restore:
         if one.refusal is not None:
             self._refuse(one.path, one.refusal)
             return
-        if rows.is_plain_file(one.row) and self._target.is_fresh(one.folder):
+        if glances.is_plain_file(one.row) and self._target.is_fresh(one.folder):
             self._act_on_row(one, needs)
             return
         entry = self._relinked(rows.unpack_row(one.row))
@@ -128,7 +129,7 @@ class Restore:
         """The short way, for most files of most restores."""
         self._order.on_item(one.path, Fate.CREATE, "")
         if self._order.dry_run:
-            self._outcomes.placed(Fate.CREATE, rows.size_of(one.row))
+            self._outcomes.placed(Fate.CREATE, glances.size_of(one.row))
             return
         self._current = self._want(one.row, None, fate=Fate.CREATE, needs=needs)
 
@@ -166,7 +167,7 @@ class Restore:
         self, row: bytes, entry: StoredEntry | None, *, fate: Fate, needs: Needs
     ) -> Ordering | None:
         """Order a file's content; the result is what is left to be ordered of a larger one."""
-        ref = rows.only_ref(row)
+        ref = glances.only_ref(row)
         if ref is not None:
             if not needs.add(ref, Whole(row, fate), 0):
                 self._placing.lost(rows.row_path(row), self._finder.nowhere(ref))
