@@ -5,6 +5,7 @@ VaultError
 │   ├── ObjectMissing
 │   ├── ObjectExists
 │   ├── StorageDenied
+│   │   └── StorageLocked
 │   ├── StorageUnavailable
 │   │   └── StorageBusy
 │   └── StorageFull
@@ -59,6 +60,12 @@ class StorageDenied(StorageError):
     """The vault's place may not be read or written."""
 
     code = "storage_denied"
+
+
+class StorageLocked(StorageDenied):
+    """The object is locked against deletion until a day that the message names."""
+
+    code = "storage_locked"
 
 
 class StorageUnavailable(StorageError):

@@ -13,8 +13,9 @@ from tests.vault.storage import servers
 from tests.vault.storage.kinds import KINDS
 from tests.vault.trees import contents
 from webapp.vault import Vault
-from webapp.vault.errors import StorageDenied
+from webapp.vault.errors import StorageLocked
 from webapp.vault.hooks import Hooks
+from webapp.vault.storage.memory import MemoryStorage
 
 PATIENT = Hooks(sleep=lambda seconds: None)
 
@@ -66,12 +67,12 @@ def test_a_thief_of_all_credentials_cannot_remove_what_is_locked(moto_url):
 def is_refused(storage, name):
     try:
         storage.delete(name)
-    except StorageDenied:
+    except StorageLocked:
         return True
     return False
 
 
-def test_a_prune_of_a_locked_vault_says_what_is_locked_and_harms_nothing(moto_url):
+def test_a_prune_of_a_locked_vault_leaves_what_is_locked_and_goes_on(moto_url):
     bucket = servers.new_bucket(moto_url, ObjectLockEnabledForBucket=True)
     address = f"s3://{bucket}?endpoint={moto_url}&lock-days=5&lock-mode=COMPLIANCE"
     with closing(servers.storage_at(address)) as storage:
@@ -79,7 +80,39 @@ def test_a_prune_of_a_locked_vault_says_what_is_locked_and_harms_nothing(moto_ur
         old, new = (backup(vault, Random(seed).randbytes(300_000)) for seed in (4, 5))
         vault.forget(snapshots=[old.id])
 
-        with pytest.raises(StorageDenied, match="is locked until"):
-            vault.prune(grace_days=0, undo_days=0, may_condemn_most=True)
+        report = vault.prune(grace_days=0, undo_days=0, may_condemn_most=True)
 
-        assert contents(Vault.open(storage, wrap=KEY), new) == {b"a": Random(5).randbytes(300_000)}
+        assert (report.dropped, report.deleted_packs) == ([], 0)
+        assert "is locked until" in "".join(report.notes)
+        again = Vault.open(storage, wrap=KEY)
+        assert [one.id for one in again.forgotten()] == [old.id]
+        assert contents(again, new) == {b"a": Random(5).randbytes(300_000)}
+
+
+class LockedPacks(MemoryStorage):
+    """A storage whose packs are locked for now."""
+
+    locked = True
+
+    def delete(self, name):
+        if self.locked and name.startswith("packs/"):
+            raise StorageLocked(f"{name} is locked until 2030-01-01")
+        super().delete(name)
+
+
+def test_locked_packs_stay_condemned_until_a_prune_that_may_delete_them():
+    storage = LockedPacks()
+    vault = Vault.create(storage, wrap=KEY)
+    old, new = (backup(vault, Random(seed).randbytes(300_000)) for seed in (6, 7))
+    vault.forget(snapshots=[old.id])
+    wish = {"grace_days": 0, "undo_days": 0, "may_condemn_most": True}
+
+    early = vault.prune(**wish)
+    condemned = list(storage.list("condemned/"))
+    storage.locked = False
+    late = vault.prune(**wish)
+
+    assert (early.deleted_packs, bool(condemned)) == (0, True)
+    assert late.deleted_packs >= 1
+    assert list(storage.list("condemned/")) == []
+    assert contents(Vault.open(storage, wrap=KEY), new) == {b"a": Random(7).randbytes(300_000)}

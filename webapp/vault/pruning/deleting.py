@@ -34,18 +34,23 @@ def delete_condemned(ground: Ground, *, now_ns: int) -> bool:
     ground.settle()
     _, _, copier = ground.see_and_rescue()
     doomed = _spare(ground, due & sizes.keys(), copier.stuck)
+    if not ground.order.dry_run:
+        doomed -= _delete(ground, sorted(doomed))
     report.deleted_packs += len(doomed)
     report.deleted_bytes += sum(sizes[name] for name in doomed)
     if not ground.order.dry_run:
-        _delete(ground, sorted(doomed))
         _unmark(ground, old, kept=(due & sizes.keys()) - doomed)
     return bool(doomed)
 
 
-def _delete(ground: Ground, names: list[str]) -> None:
+def _delete(ground: Ground, names: list[str]) -> set[str]:
+    """Returns those that are locked and stay, condemned, for a later run."""
+    locked = set()
     for done, name in enumerate(names):
         ground.order.on_progress(done, len(names), "packs deleted")
-        ground.delete(FOLDER + name)
+        if not ground.delete_unless_locked(FOLDER + name):
+            locked.add(name)
+    return locked
 
 
 def _unmark(ground: Ground, old: list[Condemnation], *, kept: Collection[str]) -> None:

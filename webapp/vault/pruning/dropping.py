@@ -84,11 +84,11 @@ def _delete(ground: Ground, said: list[Entry]) -> None:
     saved: list[Entry] = []
     for entry in said:
         label = labels[entry.snapshot]
-        if not label.forgotten or label.is_pinned or label.hold(now_ns) is not None:
+        stays = not label.forgotten or label.is_pinned or label.hold(now_ns) is not None
+        if stays or not ground.delete_unless_locked(FINISHED + entry.snapshot):
             saved.append(entry)
             ground.report.dropped.remove(entry.snapshot)
             continue
-        ground.delete(FINISHED + entry.snapshot)
         engine.roots.forget(FINISHED + entry.snapshot)
     _pardon(ground, saved)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from webapp.vault import config
 from webapp.vault.engine import Engine
-from webapp.vault.errors import Halted, ObjectMissing, VaultError
+from webapp.vault.errors import Halted, ObjectMissing, StorageLocked, VaultError
 from webapp.vault.pruning.copying import Copier
 from webapp.vault.pruning.findings import PruneOrder, PruneReport
 from webapp.vault.pruning.roots import Moved, RootList, list_roots
@@ -50,6 +50,15 @@ class Ground:
         config.read(self.engine.storage)
         with suppress(ObjectMissing):
             self._deletes.delete(name)
+
+    def delete_unless_locked(self, name: str) -> bool:
+        """As ``delete``, but what is locked against deletion stays; say whether it is gone."""
+        try:
+            self.delete(name)
+        except StorageLocked as error:
+            self.note(f"Some of it stays until a later prune: {error}")
+            return False
+        return True
 
     def is_excused(self, root: str) -> bool:
         return root.partition("/")[2] in self._excused_now

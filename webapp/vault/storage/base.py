@@ -56,7 +56,7 @@ class Storage(Protocol):
         """
 
     def delete(self, name: str) -> None:
-        """Remove the object; ``ObjectMissing`` if absent."""
+        """Remove the object; ``ObjectMissing`` if absent, ``StorageLocked`` if it must stay yet."""
 
     def now_ns(self) -> int:
         """The time by the storage's own clock, in nanoseconds since 1970. May be full seconds."""

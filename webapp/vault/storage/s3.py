@@ -18,7 +18,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from webapp.vault.errors import ObjectExists, ObjectMissing, StorageDenied, StorageError
+from webapp.vault.errors import (
+    ObjectExists,
+    ObjectMissing,
+    StorageDenied,
+    StorageError,
+    StorageLocked,
+)
 from webapp.vault.storage import s3_address, s3_bodies
 from webapp.vault.storage.base import Buffer, StoredObject, check_name, is_name
 from webapp.vault.storage.s3_address import Place
@@ -112,11 +118,12 @@ class S3Storage:
             version = (
                 {"VersionId": head["VersionId"]} if self._locks and "VersionId" in head else {}
             )
-            try:
-                with translated(name, self._place):
-                    self._pruner.delete_object(**target, **version)
-            except StorageDenied as error:
-                raise StorageDenied(self._locks.refusal(name, head) or str(error)) from error
+        try:
+            with translated(name, self._place):
+                self._pruner.delete_object(**target, **version)
+        except StorageDenied as error:
+            locked = self._locks.refusal(name, head)
+            raise (StorageLocked(locked) if locked else error) from None
 
     def now_ns(self) -> int:
         with translated("clock", self._place):
