@@ -43,39 +43,48 @@ def source_of(files: Files) -> MemorySource:
 
 
 class Between(Steady):
-    """Lets something else happen just before the n-th call that the arming thread makes."""
+    """Lets something else happen just before a call that the arming thread makes: of those of one
+    kind, on names with a prefix, the one after *skip* others."""
 
     def __init__(self, inner: MemoryStorage) -> None:
         self._inner = inner
-        self._left = 0
+        self._skip = 0
+        self._moment = ("", "")
         self._act: Callable[[], None] | None = None
         self._thread: threading.Thread | None = None
 
-    def arm(self, calls: int, act: Callable[[], None] | None) -> None:
-        self._left, self._act, self._thread = calls, act, threading.current_thread()
+    def arm(
+        self, act: Callable[[], None], moment: tuple[str, str] = ("", ""), *, skip: int = 0
+    ) -> None:
+        self._act, self._moment, self._skip = act, moment, skip
+        self._thread = threading.current_thread()
 
-    def _step(self) -> None:
+    def disarm(self) -> None:
+        self._act = None
+
+    def _step(self, call: str, name: str) -> None:
         if self._act is None or threading.current_thread() is not self._thread:
             return
-        self._left -= 1
-        if self._left < 0:
-            act, self._act = self._act, None
-            act()
+        if call.startswith(self._moment[0]) and name.startswith(self._moment[1]):
+            self._skip -= 1
+            if self._skip < 0:
+                act, self._act = self._act, None
+                act()
 
     def put(self, name, data):
-        self._step()
+        self._step("put", name)
         self._inner.put(name, data)
 
     def get(self, name, *, offset=0, length=None):
-        self._step()
+        self._step("get", name)
         return self._inner.get(name, offset=offset, length=length)
 
     def list(self, prefix):
-        self._step()
+        self._step("list", prefix)
         return self._inner.list(prefix)
 
     def delete(self, name):
-        self._step()
+        self._step("delete", name)
         self._inner.delete(name)
 
     def now_ns(self):
@@ -187,12 +196,11 @@ class World:
         try:
             act()
         except Crashed:
-            host.between.arm(0, None)
             host.restart()
         except VaultError:
             pass
         finally:
-            host.between.arm(0, None)
+            host.between.disarm()
             host.crash_at(None, late=False)
 
     def _log_objects(self) -> list[str]:

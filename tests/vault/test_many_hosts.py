@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ HOSTS = st.integers(0, 2)
 NAMES = st.sampled_from(["site", "shop"])
 PATHS = st.sampled_from([b"tree/%d" % number for number in range(4)])
 FILES = st.dictionaries(PATHS, st.integers(0, 7), max_size=4)
-CALLS = st.integers(0, 40)
+CALLS = st.integers(0, 60)
+SKIP = st.integers(0, 3)
 GRACE = st.sampled_from([0.0, 0.0, 3.0])
 FAULTS = st.sampled_from(
     [Fault(kind, StorageUnavailable) for kind in (Kind.BEFORE, Kind.AFTER, Kind.LATE, Kind.AGAIN)]
@@ -37,6 +39,38 @@ PLACES = st.sampled_from(
         ("delete", ""),
         ("get", ""),
         ("list", ""),
+    ]
+)
+
+
+# Just before what another host is let in.
+IN_A_BACKUP = st.sampled_from(
+    [
+        ("list", "condemned/"),
+        ("list", "packs/"),
+        ("put", "packs/"),
+        ("put", "pending/"),
+        ("put", "snapshots/"),
+        ("list", "revoked/"),
+        ("delete", "pending/"),
+        ("get", "packs/"),
+    ]
+)
+IN_A_PRUNE = st.sampled_from(
+    [
+        ("list", "pending/"),
+        ("list", "snapshots/"),
+        ("list", "condemned/"),
+        ("list", "packs/"),
+        ("get", "packs/"),
+        ("put", "condemned/"),
+        ("delete", "packs/"),
+        ("delete", "condemned/"),
+        ("list", "index/"),
+        ("put", "index/"),
+        ("delete", "index/"),
+        ("put", "revoked/"),
+        ("delete", "snapshots/"),
     ]
 )
 
@@ -88,29 +122,46 @@ class ManyHosts(RuleBasedStateMachine):
         shutil.rmtree(self.host(host).cache, ignore_errors=True)
         self.host(host).restart()
 
-    @rule(pair=st.permutations([0, 1, 2]), name=NAMES, files=FILES, calls=CALLS, gone=st.booleans())
-    def prune_in_the_middle_of_a_backup(self, pair, name, files, calls, gone):
+    @rule(
+        pair=st.permutations([0, 1, 2]),
+        files=FILES,
+        moment=IN_A_BACKUP,
+        skip=SKIP,
+        gone=st.booleans(),
+    )
+    def prune_in_the_middle_of_a_backup(self, pair, files, moment, skip, gone):
         """With *gone*, the writer is taken for dead, too."""
         writer, pruner = self.host(pair[0]), self.host(pair[1])
         days = 0.0 if gone else 30.0
+        writer.between.arm(
+            lambda: self.world.prune(pruner, grace_days=0.0, gone_days=days), moment, skip=skip
+        )
+        self.world.guarded(writer, lambda: self.world.back_up(writer, "site", files))
 
-        def prune() -> None:
-            self.world.prune(pruner, grace_days=0.0, gone_days=days)
-
-        writer.between.arm(calls, prune)
-        self.world.guarded(writer, lambda: self.world.back_up(writer, name, files))
-
-    @rule(pair=st.permutations([0, 1, 2]), name=NAMES, files=FILES, calls=CALLS)
-    def backup_in_the_middle_of_a_prune(self, pair, name, files, calls):
+    @rule(pair=st.permutations([0, 1, 2]), files=FILES, moment=IN_A_PRUNE, skip=SKIP)
+    def backup_in_the_middle_of_a_prune(self, pair, files, moment, skip):
         pruner, writer = self.host(pair[0]), self.host(pair[1])
-        pruner.between.arm(calls, lambda: self.world.back_up(writer, name, files))
+        pruner.between.arm(lambda: self.world.back_up(writer, "site", files), moment, skip=skip)
         self.world.guarded(pruner, lambda: self.world.prune(pruner, grace_days=0.0))
 
-    @rule(pair=st.permutations([0, 1, 2]), calls=CALLS)
-    def prune_in_the_middle_of_a_prune(self, pair, calls):
+    @rule(pair=st.permutations([0, 1, 2]), moment=IN_A_PRUNE, skip=SKIP)
+    def prune_in_the_middle_of_a_prune(self, pair, moment, skip):
         first, second = self.host(pair[0]), self.host(pair[1])
-        first.between.arm(calls, lambda: self.world.prune(second, grace_days=0.0))
+        first.between.arm(lambda: self.world.prune(second, grace_days=0.0), moment, skip=skip)
         self.world.guarded(first, lambda: self.world.prune(first, grace_days=0.0))
+
+    @rule(order=st.permutations([0, 1, 2]), files=FILES, outer=IN_A_BACKUP, inner=IN_A_PRUNE)
+    def prune_in_a_prune_in_a_backup(self, order, files, outer, inner):
+        writer, first, second = map(self.host, order)
+        prune = partial(self.world.prune, grace_days=0.0)
+
+        def between() -> None:
+            first.between.arm(lambda: prune(second), inner)
+            prune(first)
+            first.between.disarm()
+
+        writer.between.arm(between, outer)
+        self.world.guarded(writer, lambda: self.world.back_up(writer, "site", files))
 
     @rule(host=HOSTS, name=NAMES, files=FILES, call=CALLS, late=st.booleans())
     def crash_while_backing_up(self, host, name, files, call, late):
@@ -159,7 +210,7 @@ def campaign(examples: int, steps: int, **more) -> None:
 
 @pytest.mark.slow
 def test_hosts_in_each_others_way_lose_nothing():
-    campaign(12, 20, derandomize=True)
+    campaign(60, 20, derandomize=True)
 
 
 @pytest.mark.torture
