@@ -87,7 +87,7 @@ class Linux(DataSet):
 
 
 class Large(DataSet):
-    """Large files, every second of random bytes; changes are runs of 1 MiB in each."""
+    """Large files, every second of random bytes; changes are runs of 512 KiB in each."""
 
     name = "large"
     label = "mixed large files, half incompressible"
@@ -106,7 +106,7 @@ class Large(DataSet):
         for path in sorted(self.tree.iterdir()):
             blocks = path.stat().st_size // MIB
             with path.open("r+b") as file:
-                for _ in range(max(round(blocks / 100), 1)):
+                for _ in range(max(round(blocks / 50), 1)):
                     file.seek(draw.randrange(blocks) * MIB + draw.randrange(4096))
                     file.write(draw.randbytes(MIB // 2))
 
@@ -181,7 +181,7 @@ class Dump(DataSet):
         shutil.copyfile(self.versions / f"{version}.sql", self.tree / "shop.sql")
 
 
-DATA: dict[str, type[DataSet]] = {one.name: one for one in (Linux, Large, Noise, Small, Dump)}
+DATA: dict[str, type[DataSet]] = {one.name: one for one in (Linux, Noise, Dump, Large, Small)}
 
 
 def in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:

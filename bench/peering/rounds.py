@@ -28,6 +28,7 @@ class Plan:
     Attributes:
         place: ``local`` or ``s3``.
         checks: compare the first round's restores with the source.
+        deadline: no further round begins after it; the first always does.
     """
 
     data: DataSet
@@ -37,6 +38,7 @@ class Plan:
     work: Path
     s3: S3 | None = None
     checks: bool = True
+    deadline: float = float("inf")
 
     @property
     def key(self) -> str:
@@ -47,6 +49,9 @@ def measure(plan: Plan) -> dict[str, Any]:
     """All rounds; ``{operation: {program: [run, …]}}``."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for number in range(plan.rounds):
+        if number and time.monotonic() > plan.deadline:
+            say(f"{plan.key:10} {number} rounds only: the time is over")
+            break
         _one_round(plan, number, found)
     files, total = bytes_in(plan.data.tree)
     return {"label": plan.data.label, "files": files, "bytes": total, "runs": found}
