@@ -129,12 +129,14 @@ class Lookup:
     def pack_of(self, name: str) -> int | None:
         """Which of the rows is that of a pack."""
         if len(self._names) < len(self.firsts):
-            self._names = {row[0].hex(): n for n, row in enumerate(ROW.iter_unpack(self.rows))}
+            self._names = {
+                row[0].hex(): n for n, row in enumerate(ROW.iter_unpack(bytes(self.rows)))
+            }
         return self._names.get(name)
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """Name and size of each pack."""
-        return ((row[0].hex(), row[3]) for row in ROW.iter_unpack(self.rows))
+        """Name and size of each pack; of a copy, or the rows could not grow meanwhile."""
+        return ((row[0].hex(), row[3]) for row in ROW.iter_unpack(bytes(self.rows)))
 
     def ids(self, pack: int) -> bytes:
         """The ids of a pack's chunks, in order."""

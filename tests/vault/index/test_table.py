@@ -7,6 +7,7 @@ import random
 import pytest
 
 from tests.vault.index import made
+from tests.vault.index.made import has_all
 from webapp.vault import lumps
 from webapp.vault.index import Index
 from webapp.vault.index_table import FEWEST_BITS, SPARE, Table, bits_for
@@ -167,3 +168,19 @@ def test_whatever_is_added_and_passed_over_the_index_says_what_a_dictionary_says
             before = sum(each.chunk_count for each in places[: place.counter]) + place.ordinal
             assert bytes(ids[before * 32 : before * 32 + 32]) == one
             assert (place.pack.name not in void) or one not in live
+
+
+def test_a_pack_is_added_while_somebody_walks_through_those_that_are_known():
+    index = Index()
+    infos = made.packs(30)
+    for info in infos[:20]:
+        index.add(info)
+    walking = [index.sizes(), index.numbered(), index.rows()]
+    for one in walking:
+        next(one)
+
+    for info in infos[20:]:
+        index.add(info)
+
+    assert has_all(index, *infos)
+    assert all(sum(1 for _ in one) >= 19 for one in walking)
