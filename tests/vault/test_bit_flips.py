@@ -197,6 +197,18 @@ def test_two_objects_that_changed_places_are_both_named(sound, kind):
     assert {first, second} <= named
 
 
+def test_of_two_packs_that_changed_places_the_hurt_snapshots_are_named(sound):
+    every = set(readable(flipped(sound, "config", 3)))
+    data = [name for name in kinds(sound)["packs"] if sound[name][4:5] == b"D"]
+    storage = MemoryStorage()
+    storage.objects = {**sound, data[0]: sound[data[1]], data[1]: sound[data[0]]}
+
+    errors = Vault.open(storage, wrap=KEY).verify(read_data=1.0, remember=False).errors
+
+    hurt = {one for error in errors for one in error["snapshots"]} - {"ab" * 16}
+    assert hurt == every - set(readable(storage)) != set()
+
+
 def test_bytes_behind_the_end_are_named(sound):
     for kind in ("index", "snapshots", "packs"):
         storage = MemoryStorage()

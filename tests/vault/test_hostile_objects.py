@@ -74,6 +74,15 @@ QUICK = settings(
 )
 
 
+@pytest.mark.parametrize("part", ["index", "condemned", "checked", "labels", "forgotten"])
+def test_a_small_object_that_is_sealed_and_malformed_is_named(part):
+    storage = Forge.of(BASE, **{part: lambda content: content[:-3]}).make()
+
+    errors = Vault.open(storage, wrap=hostile.KEY).verify(remember=False).errors
+
+    assert part in {str(error["object"]).partition("/")[0] for error in errors}
+
+
 def test_without_any_change_the_forged_snapshot_is_sound():
     storage = Forge.of(BASE).make()
     vault = Vault.open(storage, wrap=hostile.KEY)

@@ -9,8 +9,9 @@ import pytest
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from webapp.vault import StorageDenied, Vault
+from webapp.vault.boxes import unseal
 from webapp.vault.checks.choice import choose, due_bytes
-from webapp.vault.checks.coverage import DAY_NS, FOLDER, Coverage, pack_times, unpack_times
+from webapp.vault.checks.coverage import DAY_NS, FOLDER, KIND, Coverage, pack_times, unpack_times
 from webapp.vault.errors import Damaged
 from webapp.vault.hooks import Hooks
 from webapp.vault.storage.memory import MemoryStorage
@@ -154,6 +155,14 @@ def test_without_the_right_to_delete_nothing_grows_but_by_what_was_read(storage,
     assert sum(size > 4096 for size in sizes) == 0
     assert len(sizes) <= 32
     assert report.ok
+    vault = Vault.open(storage, wrap=KEY)
+    listed = [
+        pack
+        for name, data in storage.objects.items()
+        if name.startswith(FOLDER)
+        for pack in unpack_times(unseal(vault._engine.ring, KIND, name, data)[0], where=name)
+    ]
+    assert len(listed) < 8 * len(packs(storage))  # not all of them again each time
 
 
 def test_a_damaged_pack_does_not_count_as_read(storage):

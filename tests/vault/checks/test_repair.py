@@ -10,7 +10,9 @@ import pytest
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
+from webapp.items import EntryKind, StoredEntry
 from webapp.vault import Damaged, Vault, catalogues
+from webapp.vault.checks.harm import lost_ranges
 from webapp.vault.storage.memory import MemoryStorage
 
 DRAW = random.Random(11)
@@ -192,6 +194,35 @@ def test_what_is_lost_is_told_by_snapshot_path_and_bytes(storage):
     assert ranges == [[[lengths[0], lengths[0] + lengths[1]]]] * 2
     assert report.lost_count == 2
     assert not report.ok
+
+
+def test_lost_bytes_are_counted_in_the_file_with_its_holes():
+    refs = tuple(bytes([number]) * 32 + (10).to_bytes(4, "little") for number in range(3))
+    entry = StoredEntry(
+        path=b"tree/a",
+        kind=EntryKind.FILE,
+        mode=0o644,
+        size=135,
+        holes=((5, 100), (115, 5)),
+        chunks=refs,
+    )
+
+    found = lost_ranges(entry, {refs[0][:32]: "x", refs[2][:32]: "y"}, lambda refs: refs)
+
+    # Data lies at 0-5, 105-115 and 120-135; the first chunk goes on behind the first hole.
+    assert found == [(0, 5, "x"), (105, 110, "x"), (125, 135, "y")]
+
+
+def test_a_pack_of_which_nothing_is_left_is_heard_of_no_more_once_its_chunks_are_back(storage):
+    for name in [name for name in storage.objects if name.startswith("index/")]:
+        storage.delete(name)
+    name = place_of(storage, b"tree/large").pack.object_name
+    storage.objects[name] = bytes(len(storage.objects[name]))
+
+    report = opened(storage).repair(find=from_files(FILES | {b"tree/later": b"later"}))
+
+    assert report.left == []
+    assert opened(storage).verify(read_data=1.0).errors == []
 
 
 def test_what_shared_a_pack_with_lost_bytes_is_kept_elsewhere(storage):
