@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import threading
 
 import pytest
 
@@ -192,3 +193,26 @@ def test_never_more_is_waited_for_than_a_window_holds(vault, tmp_path, target, m
     assert max(most) <= 50 + 8
     assert len(most) > 350
     assert holdings(target) == holdings(site)
+
+
+def test_several_ranges_are_on_their_way_from_a_remote_storage(vault, storage, tmp_path, target):
+    source = MemorySource(
+        folder(b"tree"),
+        *[(file(b"tree/%02d" % n), random.Random(n).randbytes(900_000)) for n in range(60)],
+    )
+    snapshot = vault.backup(source, name="site", report=Notes()).snapshot
+    reader = reopened(storage)
+    reader._engine.stock.refresh()
+    get, together, met, calls = storage.get, threading.Barrier(2), [], itertools.count()
+
+    def slow(name, *, offset=0, length=None):
+        if name.startswith("packs/") and storage.objects[name][4:5] == b"D" and next(calls) < 2:
+            met.append(together.wait(timeout=30))
+        return get(name, offset=offset, length=length)
+
+    storage.get, storage.parallel_puts = slow, 2
+
+    result, _ = restore(reader, snapshot, target)
+
+    assert sorted(met) == [0, 1]
+    assert result.problems == ()

@@ -17,7 +17,7 @@ from webapp.vault.sealing import ObjectKey
 from webapp.vault.storage.base import Storage
 
 _DECODERS = 2
-_MOST_FETCHERS = 4
+_REMOTE_FETCHERS = 4  # each waits for an answer most of the time
 _IN_FLIGHT_BYTES = 48 << 20
 _TICK_SECONDS = 0.1
 
@@ -68,7 +68,8 @@ class Fetching:
     def run(self, ranges: Iterator[Range], on_wait: Callable[[], None]) -> None:
         """Carry all of *ranges*; *on_wait* is called now and then, and may raise."""
         work: queue.SimpleQueue[tuple[_Held, Need] | None] = queue.SimpleQueue()
-        fetchers = min(max(self._storage.parallel_puts, 1), _MOST_FETCHERS)
+        is_remote = self._storage.parallel_puts > 1
+        fetchers = _REMOTE_FETCHERS if is_remote else 1
         fetching = [self._thread(self._fetch_all, ranges, work) for _ in range(fetchers)]
         decoding = [self._thread(self._decode_all, work) for _ in range(_DECODERS)]
         try:
