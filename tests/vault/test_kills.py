@@ -42,9 +42,13 @@ def write_until_killed(site: Path, place: Path, started: Event) -> None:
 
 
 def kill_while_writing(site: Path, place: Path, after_seconds: float) -> None:
+    kill_while_running(write_until_killed, (site, place), after_seconds)
+
+
+def kill_while_running(target, arguments: tuple[Path, ...], after_seconds: float) -> None:
     context = multiprocessing.get_context("fork")
     started = context.Event()
-    process = context.Process(target=write_until_killed, args=(site, place, started))
+    process = context.Process(target=target, args=(*arguments, started))
     process.start()
     assert started.wait(30)
     time.sleep(after_seconds)
@@ -74,3 +78,37 @@ def test_invariant_2_a_kill_at_any_moment_loses_at_most_the_unfinished_snapshot(
     assert contents(vault, result.snapshot) == states[-1]
     assert list(vault._engine.storage.list("pending/")) == []
     assert list(tmp_path.rglob("*.partial")) == []
+
+
+def prune_until_killed(site: Path, place: Path, started: Event) -> None:
+    """Back up under ever new names, drop all but the last, and prune without grace."""
+    storage = LocalStorage(place)
+    vault = Vault.open(storage, wrap=KEY)
+    started.set()
+    while True:
+        name = os.urandom(4).hex()
+        kept = vault.backup(FolderSource(site), name=name, report=Notes(), parent=None).snapshot
+        for item in list(storage.list("snapshots/")):
+            if item.name != f"snapshots/{kept.id}":
+                storage.delete(item.name)
+        (site / "small-00").write_bytes(os.urandom(9_000))
+        (site / "new-0").write_bytes(os.urandom(2_000_000))
+        vault.prune(grace_days=0, may_condemn_most=True)
+
+
+@pytest.mark.slow
+def test_invariant_2_a_prune_killed_at_any_moment_needs_no_repair(tmp_path):
+    draw, site, place = random.Random(), tmp_path / "site", tmp_path / "vault"
+    vault = Vault.create(LocalStorage(place), wrap=KEY)
+    change(site, draw)
+    vault.backup(FolderSource(site), name="first", report=Notes())
+    for _ in range(KILLS):
+        kill_while_running(prune_until_killed, (site, place), draw.uniform(0, 0.5))
+
+        vault = Vault.open(LocalStorage(place), wrap=KEY)
+        assert vault.verify(read_data=1.0).errors == []
+        assert [contents(vault, one) for one in vault.snapshots()]
+    vault.prune(grace_days=0, may_condemn_most=True)
+
+    assert vault.verify(read_data=1.0).errors == []
+    assert list(vault._engine.storage.list("condemned/")) == []
