@@ -4,6 +4,7 @@ when ``keys/`` is lost, with Lastgood or with the reader script alone."""
 from __future__ import annotations
 
 import html
+import shlex
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from blake3 import blake3
 
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.keys import Passphrase
+from webapp.vault.storage.addresses import in_full
 from webapp.vault.transfer import sheets
 
 if TYPE_CHECKING:
@@ -60,8 +62,8 @@ class Sheet:
         return [
             "Save what the code says, or the lines between BEGIN and END, as sheet.txt.",
             "With Lastgood: put the key back, then restore.",
-            f"    lastgood vault key restore {self.address} sheet.txt",
-            f"    lastgood vault restore {self.address} latest --target DIR",
+            f"    lastgood vault key restore {shlex.quote(self.address)} sheet.txt",
+            f"    lastgood vault restore {shlex.quote(self.address)} latest --target DIR",
             "Without Lastgood: any Python from 3.11 on, and the file docs/lastgood-reader.py of "
             "Lastgood's sources. Keep a copy of it with your backups.",
             "    pip install cryptography blake3 zstandard argon2-cffi",
@@ -78,7 +80,7 @@ def make(where: Where) -> Sheet:
     code = sheets.exact(slot)
     return Sheet(
         vault_id=slot["vault_id"],
-        address=where.address,
+        address=in_full(where.address),
         slot_id=slot["id"],
         label=str(slot.get("label", "")),
         code=code,

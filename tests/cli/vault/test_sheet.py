@@ -169,3 +169,11 @@ def test_a_slot_comes_back_from_its_lines(label):
 def test_what_is_no_slot_is_refused(text):
     with pytest.raises(Damaged):
         sheets.read(text)
+
+
+def test_the_address_leads_there_from_any_folder(vault, filled, monkeypatch):
+    monkeypatch.chdir(filled.parent)
+
+    printed = vault("sheet", filled.name).out
+
+    assert f"Address:     {filled}" in printed

@@ -41,6 +41,13 @@ def open_storage(address: str, environ: Mapping[str, str] = os.environ) -> Stora
     return LocalStorage(_folder(address, environ))
 
 
+def in_full(address: str, environ: Mapping[str, str] = os.environ) -> str:
+    """*address* as it can be used from any folder: what is written down must lead there later."""
+    if address.startswith("rclone:") or _SCHEME.match(address):
+        return address
+    return str(_folder(address, environ))
+
+
 def _folder(address: str, environ: Mapping[str, str]) -> Path:
     if not address.strip() or "\0" in address:
         raise BadAddress(f"This is no place for a vault. Give {_KINDS}.")
