@@ -159,27 +159,27 @@ def on_s3(url: str, bucket: str) -> Callable[[str], Storage]:
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(2))
 def test_a_place_that_fails_costs_nothing_that_was_finished(campaign_on, seed):
     until(campaign_on(in_memory(), seed), 20)
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_folder_that_fails_costs_nothing_that_was_finished(campaign_on, tmp_path):
     until(campaign_on(in_folders(tmp_path), 10), 15)
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_moto_that_fails_costs_nothing_that_was_finished(campaign_on):
     with servers.moto() as url:
         until(campaign_on(on_s3(url, servers.new_bucket(url)), 20), 4)
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_rclone_that_fails_costs_nothing_that_was_finished(campaign_on, tmp_path):
     (tmp_path / "s3" / "bucket").mkdir(parents=True)
     with servers.rclone_s3(tmp_path / "s3") as url:
@@ -187,7 +187,7 @@ def test_rclone_that_fails_costs_nothing_that_was_finished(campaign_on, tmp_path
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_lists_that_lag_behind_cost_nothing_that_was_finished(campaign_on, clock):
     """Within a command nothing is listed for 30 s after it was put, and what is gone stays."""
 

@@ -55,7 +55,7 @@ def on_s3(tmp_path: Path) -> Iterator[Campaign]:
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_no_kill_costs_more_than_what_was_unfinished(on_folder):
     kills = until(on_folder, KILLS_SHORT)
 
@@ -74,7 +74,7 @@ def test_no_kill_of_thousands_costs_more_than_what_was_unfinished(on_folder, see
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_no_kill_costs_more_on_s3(on_s3):
     kills = until(on_s3, KILLS_SHORT_S3)
 

@@ -29,6 +29,10 @@ def test_a_verb_is_the_command_of_its_module(verb):
     assert command.name == verb
 
 
+def test_every_verb_of_the_list_is_there():
+    assert made_verbs() == list(group.VERBS)
+
+
 def test_every_module_with_a_command_is_in_the_list():
     package = import_module("webapp.cli.vault")
 
