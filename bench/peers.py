@@ -159,13 +159,13 @@ def _wanted(options: argparse.Namespace, work: Path) -> Wanted:
         data=options.data,
         programs=options.programs,
         operations=options.operations,
-        rounds=options.rounds,
+        rounds=options.rounds or (1 if options.quick else 3),
         scale=options.scale if options.scale else (0.05 if options.quick else 1.0),
         days=options.days if options.days is not None else (10 if options.quick else 100),
         s3_data=options.s3,
         syncs_of=options.syncs,
         churn=[one for one in options.churn if one in options.programs],
-        deadline=time.monotonic() + 60 * options.minutes,
+        deadline=time.monotonic() + 60 * (options.minutes or (2.5 if options.quick else 60)),
         output=options.output,
     )
 
@@ -179,14 +179,14 @@ def _options() -> argparse.Namespace:
     add("--data", nargs="*", choices=DATA, default=list(DATA))
     add("--programs", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
     add("--operations", nargs="+", choices=OPERATIONS, default=list(OPERATIONS))
-    add("--rounds", type=int, default=3)
+    add("--rounds", type=int, help="of which the median counts; 3, with --quick 1")
     add("--scale", type=float, help="share of the data")
     add("--days", type=int, help="daily snapshots with 1 %% churn; 0 for none")
     add("--s3", nargs="*", choices=DATA, default=["linux"], help="also on S3")
     add("--syncs", nargs="*", choices=DATA, default=["linux", "random"], help="count fsyncs")
     add("--linux", type=Path, metavar="DIR", help=f"the extracted tree, else {TARBALL}")
     add("--churn", nargs="*", choices=PROGRAMS, default=["lastgood", "restic"])
-    add("--minutes", type=float, default=60, help="begin no further part or round after so many")
+    add("--minutes", type=float, help="begin no further part or round after so many; 60 or 2.5")
     add("--work", type=Path, metavar="DIR", help="where data and vaults go (a temporary folder)")
     add("--output", type=Path, metavar="DIR", default=Path("build/bench"))
     return parser.parse_args()
