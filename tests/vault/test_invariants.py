@@ -3,6 +3,7 @@ test_bit_flips.py."""
 
 from __future__ import annotations
 
+import io
 import itertools
 import multiprocessing
 import os
@@ -249,6 +250,27 @@ def test_invariant_3_what_is_condemned_meanwhile_is_copied_out(notes):
     again = Vault.open(storage, wrap=KEY)
     assert contents(again, result.snapshot)[b"tree/new"] == b"tree/new"
     assert contents(again, result.snapshot)[b"tree/00"] == DATA
+
+
+def test_invariant_3_what_was_seen_condemned_in_the_middle_is_not_taken_for_old_news(notes):
+    """A reader that misses a pack looks at the vault again while the backup is under way."""
+    storage = Recorder()
+    vault = make(storage)
+    vault.backup(source(), name="site", report=notes)
+    packs: list[str] = []
+
+    def open_last():
+        packs.extend(condemn(vault, storage))
+        vault._engine.stock.refresh()
+        return io.BytesIO(b"last")
+
+    last = (file(b"tree/last", size=4), open_last)
+    items = [(file(b"tree/%02d" % number), DATA[number * 1000 :]) for number in range(4)]
+    result = vault.backup(MemorySource(folder(b"tree"), *items, last), name="site", report=notes)
+
+    delete_condemned(storage, packs)
+    found = contents(Vault.open(storage, wrap=KEY), result.snapshot)
+    assert (found[b"tree/00"], found[b"tree/last"]) == (DATA, b"last")
 
 
 def test_invariant_3_writers_at_once_do_not_hurt_each_other(storage):
