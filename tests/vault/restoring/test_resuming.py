@@ -19,7 +19,7 @@ from webapp.hosts.restoring.target import FolderTarget
 from webapp.items import EntryKind
 from webapp.vault import LocalStorage, Vault
 
-KILLS = 12
+KILLS = 6
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def stored(tmp_path):
     site, draw = tmp_path / "site", random.Random(7)
     for number in range(8):
         (site / f"folder-{number}").mkdir(parents=True)
-        for each in range(150):
+        for each in range(60):
             (site / f"folder-{number}" / f"{each}").write_bytes(draw.randbytes(3_000))
-        (site / f"folder-{number}" / "large").write_bytes(draw.randbytes(4_000_000))
+        (site / f"folder-{number}" / "large").write_bytes(draw.randbytes(2_000_000))
     os.link(site / "folder-0" / "large", site / "zz-large")
     for path in (*site.rglob("*"), site):
         os.utime(path, ns=(LONG_AGO, LONG_AGO))
