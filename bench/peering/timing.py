@@ -24,7 +24,9 @@ class Command:
 
     @property
     def whole_environ(self) -> dict[str, str]:
-        return {**os.environ, **self.environ}
+        # With this set, every start would compile the program anew; no user has it set.
+        usual = {key: one for key, one in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        return {**usual, **self.environ}
 
 
 @dataclass(frozen=True)
