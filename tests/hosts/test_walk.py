@@ -1,7 +1,8 @@
-"""Walking many files quickly."""
+"""Walking many files quickly, and telling names of one file from others."""
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -31,3 +32,20 @@ def test_ten_thousand_files_are_walked_in_a_moment(many):
 
     assert count == 10_050
     assert min(seconds) < 0.5  # about 0.14 on the machine it was written on
+
+
+def test_a_file_that_changed_between_its_names_is_not_called_a_link(tmp_path):
+    for name in ("a", "b", "c"):
+        if name == "a":
+            (tmp_path / name).write_bytes(b"one")
+        else:
+            os.link(tmp_path / "a", tmp_path / name)
+
+    with Folder(locate(tmp_path, Bounds(roots=(tmp_path,)))) as folder:
+        found = {}
+        for entry in folder.walk(b"tree", Rules(), Recorder()).entries():
+            if entry.path == b"tree/a":
+                (tmp_path / "a").write_bytes(b"more")
+            found[entry.path] = entry.hardlink
+
+    assert found == {b"tree/a": b"", b"tree/b": b"", b"tree/c": b"tree/b"}

@@ -9,7 +9,7 @@ from typing import BinaryIO, TypeVar
 from webapp.connectors.base import REASONS
 from webapp.hosts.local import Folder
 from webapp.hosts.sight import Sight
-from webapp.hosts.walk import Rules, Walk, reason
+from webapp.hosts.walk import Rules, Walk, identity, reason
 from webapp.items import Entry, EntryKind, Eyes, Json, Report, Sighting, key_of
 
 Found = TypeVar("Found", Entry, Entry | Sighting)
@@ -82,7 +82,7 @@ class SelectedSource:
         self._skip = len(section) + 1
 
     def entries(self) -> Iterator[Entry]:
-        first: dict[tuple[int, int], bytes] = {}
+        first: dict[tuple[int, ...], bytes] = {}
         for path in self._paths if self._folder is not None else ():
             called = self._section + b"/" + path if path else self._section
             try:
@@ -94,7 +94,7 @@ class SelectedSource:
                 self._report.failed(key_of(called), "is_socket", "A socket has no content to keep.")
             elif entry is not None and status is not None:
                 if entry.kind is EntryKind.FILE and status.st_nlink > 1:
-                    shared = first.setdefault((status.st_dev, status.st_ino), called)
+                    shared = first.setdefault(identity(status), called)
                     entry.hardlink = b"" if shared is called else shared
                 yield entry
 

@@ -80,7 +80,7 @@ class Walk:
     rules: Rules
     report: Report
     left_out: list[bytes] = field(default_factory=list)
-    _links: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    _links: dict[tuple[int, ...], bytes] = field(default_factory=dict)
     _levels: list[_Level] = field(default_factory=list)
     _device: int = -1
 
@@ -209,7 +209,7 @@ class Walk:
             level.folder = -1
 
     def _first(self, status: os.stat_result, path: bytes) -> bytes:
-        first = self._links.setdefault((status.st_dev, status.st_ino), path)
+        first = self._links.setdefault(identity(status), path)
         return b"" if first is path else first
 
     def _full(self, path: bytes) -> bytes:
@@ -225,6 +225,13 @@ class Walk:
         # What its owner has removed meanwhile is no fault; the vault says the same of content.
         tell = self.report.skipped if code == "vanished" else self.report.failed
         tell(key_of(self._full(path)), code, message)
+
+
+def identity(status: os.stat_result) -> tuple[int, ...]:
+    """Equal for the names of one file. Its inode number alone could be that of one that went, and
+    a file that changed between its names is to be read once more."""
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, *times
 
 
 def _names(folder: int) -> list[bytes]:

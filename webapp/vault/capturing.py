@@ -12,7 +12,7 @@ from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.chunking import WINDOW_BYTES, Profile, profile_of
 from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.ids import REF, split_ref
-from webapp.vault.matching import Match
+from webapp.vault.matching import Match, state_of
 from webapp.vault.progress import Progress
 from webapp.vault.reader import ChunkReader
 
@@ -27,6 +27,7 @@ _REASONS = {
     errno.ETXTBSY: ("locked", "Another program holds a lock on it."),
 }
 _TORN = "It changed each time it was read; the copy that was kept may be torn."
+_NOT_WHOLE = "What was read of it does not add up to its size, so it was not kept."
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP}
 
 
@@ -47,8 +48,8 @@ class Capture:
     match: Match
     time_ns: Callable[[], int]
     boundaries: bytes = b""
-    _links: dict[bytes, bytes] = field(default_factory=dict)
-    _left_out: set[bytes] = field(default_factory=set)
+    _links: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
+    _alone: set[bytes] = field(default_factory=set)
     _window: bytearray = field(default_factory=bytearray)
 
     def row(self, entry: Entry, old: bytes | None) -> bytes | None:
@@ -66,27 +67,38 @@ class Capture:
         return rows.make_row(rows.pack_facts(entry), b"")
 
     def _file(self, entry: Entry, old: bytes | None) -> bytes | None:
-        if entry.hardlink and entry.hardlink in self._left_out:
-            entry = replace(entry, hardlink=b"")  # its other name is not in this snapshot
+        entry, content = self._linked(entry)
         facts = rows.pack_facts(entry)
         if old is not None and not entry.hardlink and self._is_same_row(facts, old):
             self._count(entry, True, old)
-            self._remember(entry.path, old[4 + len(facts) :])
+            self._remember(entry.path, facts, old[4 + len(facts) :])
             return old
         old_facts, old_content = rows.split_row(old) if old is not None else (b"", b"")
-        content = self._links.get(entry.hardlink) if entry.hardlink else None
         if content is None and self._is_unchanged(facts, old_facts, old_content):
             content = old_content
         if content is None:
             read = self._read(entry)
             if read is None:
-                self._left_out.add(entry.path)
+                self._alone.add(entry.path)
                 return None
             content, facts = read
         same = facts == old_facts and content[:32] == old_content[:32]
         self._count(entry, same, old)
-        self._remember(entry.path, content)
+        self._remember(entry.path, facts, content)
         return rows.make_row(facts, content)
+
+    def _linked(self, entry: Entry) -> tuple[Entry, bytes | None]:
+        """A hard link and the content of its other name, if both are still one file.
+
+        Else, it is a file of its own: the other name is not in this snapshot, or the file changed
+        meanwhile, or its inode number by now belongs to another one.
+        """
+        if not entry.hardlink:
+            return entry, None
+        state, content = self._links.get(entry.hardlink, (b"", None))
+        if entry.hardlink in self._alone or (state and state != _state(entry)):
+            return replace(entry, hardlink=b""), None
+        return entry, content
 
     def _is_same_row(self, facts: bytes, old: bytes) -> bool:
         """The short way, for most files of most backups: nothing at all is different."""
@@ -97,29 +109,32 @@ class Capture:
     def is_settled(self, old: bytes) -> bool:
         """Whether a parent's row may be relied on: it is not unsure, and its chunks are there."""
         content_at = rows.content_at(old)
-        return not rows.is_unsure_at(old, content_at) and self._is_stored(old[content_at:])
+        if rows.is_unsure_at(old, content_at):
+            return False
+        return self._is_stored(old[content_at:], rows.size_of(old[4:]))
 
     def _is_unchanged(self, facts: bytes, old_facts: bytes, old_content: bytes) -> bool:
         return (
             bool(old_content)
             and not rows.is_unsure(old_content)
             and self.match.same(facts, old_facts)
-            and self._is_stored(old_content)
+            and self._is_stored(old_content, rows.size_of(facts))
         )
 
-    def _is_stored(self, content: bytes) -> bool:
-        """Whether every chunk is there still; what is not is read from the source again."""
+    def _is_stored(self, content: bytes, size: int) -> bool:
+        """Whether every chunk is there still, and they make up a file of this size; what is not
+        is read from the source again."""
         has = self.store.has
         for identity in rows.chunk_ids(content):
             if not has(identity):
                 return False
-        if not rows.is_listed(content):
-            return True
-        try:
-            refs = self.chunks.refs((rows.LIST_MARK, *rows.unpack_content(content).refs))
-        except (Damaged, ObjectMissing):
-            return False
-        return all(has(ref[:32]) for ref in refs)
+        _, _, holes, refs = rows.unpack_content(content)
+        if rows.is_listed(content):
+            try:
+                refs = tuple(self.chunks.refs((rows.LIST_MARK, *refs)))
+            except (Damaged, ObjectMissing):
+                return False
+        return rows.adds_up(holes, refs, size) and all(has(ref[:32]) for ref in refs)
 
     def _read(self, entry: Entry) -> tuple[bytes, bytes] | None:
         """Content part and facts, both as found while reading; None if it cannot be read."""
@@ -128,10 +143,15 @@ class Capture:
         except OSError as error:
             self.leave_out(entry.path, error)
             return None
+        if not rows.adds_up(read.holes, read.refs, read.size):
+            self._fail(entry.path, "changed_while_read", _NOT_WHOLE)
+            return None
         if not read.is_stable:
             self._fail(entry.path, "changed_while_read", _TORN)
         seen = self._as_seen(entry, read)
         replaced = read.before is not None and _is_other(entry, read)
+        if replaced or _state(seen) != _state(entry):
+            seen = self._own(seen, replaced)
         unsure = not read.is_stable or ((young or replaced) and not _is_copy(entry))
         flags, refs = self._shorten(read.refs)
         flags |= rows.UNSURE if unsure else 0
@@ -142,7 +162,7 @@ class Capture:
         for _ in range(_TRIES):
             started = self.time_ns()
             read = self._read_once(entry, profile_of(entry.path, self.boundaries))
-            if read.is_stable:
+            if read.is_stable and rows.adds_up(read.holes, read.refs, read.size):
                 break
         newest = max(entry.mtime_ns, entry.ctime_ns)
         if read.before is not None:
@@ -178,6 +198,13 @@ class Capture:
             return entry
         return replace(entry, size=read.size, mtime_ns=mtime_ns, ctime_ns=ctime_ns)
 
+    def _own(self, seen: Entry, replaced: bool) -> Entry:
+        """A file that is not as it was listed is nobody's hard link; if another file is in its
+        place, no link leads to it either."""
+        if replaced:
+            self._alone.add(seen.path)
+        return replace(seen, hardlink=b"") if seen.hardlink else seen
+
     def _shorten(self, refs: tuple[bytes, ...]) -> tuple[int, tuple[bytes, ...]]:
         if len(refs) <= MOST_REFS:
             return 0, refs
@@ -204,11 +231,15 @@ class Capture:
     def _count(self, entry: Entry, same: bool, old: bytes | None) -> None:
         self.progress.file(0 if entry.hardlink else entry.size, same, old is None)
 
-    def _remember(self, path: bytes, content: bytes) -> None:
+    def _remember(self, path: bytes, facts: bytes, content: bytes) -> None:
         """For hard links that follow. The oldest go; a link to one of those is read again."""
         if len(self._links) >= _MOST_LINKS:
             del self._links[next(iter(self._links))]
-        self._links[path] = content
+        self._links[path] = state_of(facts), content
+
+
+def _state(entry: Entry) -> bytes:
+    return state_of(rows.pack_facts(entry))
 
 
 def _is_copy(entry: Entry) -> bool:

@@ -121,6 +121,10 @@ def path_of(facts: bytes) -> bytes:
     return facts[FACTS_BYTES : FACTS_BYTES + length]
 
 
+def size_of(facts: bytes) -> int:
+    return int.from_bytes(facts[_SIZE_AT : _SIZE_AT + 8], "little")
+
+
 def lasting(facts: bytes) -> bytes:
     """Facts without ctime and inode, which no restore can bring back."""
     return facts[:_CTIME_AT] + facts[_INODE_END:]
@@ -165,6 +169,11 @@ def holes_fit(holes: Sequence[tuple[int, int]], size: int) -> bool:
     return end <= size
 
 
+def adds_up(holes: Sequence[tuple[int, int]], refs: Sequence[bytes], size: int) -> bool:
+    """Whether holes and chunks make up a file of this size."""
+    return sum(length for _, length in holes) + sum(map(_ref_length, refs)) == size
+
+
 def is_unsure(content: bytes) -> bool:
     return len(content) <= 32 or bool(content[32] & UNSURE)
 
@@ -192,11 +201,17 @@ def chunk_ids(content: bytes) -> list[bytes]:
 
 
 def sure_chunk(row: bytes) -> bytes:
-    """The id of a file's only chunk; empty if there are more or none, or the file is unsure."""
+    """The id of a file's only chunk; empty if there are more or none, or it has another size than
+    the file, or the file is unsure."""
     at = 4 + int.from_bytes(row[:4], "little")
-    if row[at + 32 : at + _CONTENT.size] == _SURE_ONE_REF:
-        return row[at + _CONTENT.size : at + _CONTENT.size + 32]
-    return b""
+    ref_at = at + _CONTENT.size
+    if row[at + 32 : ref_at] != _SURE_ONE_REF or row[ref_at + 32 :] != row[_SIZE_IN_ROW]:
+        return b""
+    return row[ref_at : ref_at + 32]
+
+
+def _ref_length(ref: bytes) -> int:
+    return int.from_bytes(ref[32:], "little")
 
 
 def pack_whole(digest: bytes, flags: int, ref: bytes) -> bytes:
@@ -272,6 +287,8 @@ def _unpack_xattrs(facts: bytes, at: int, count: int) -> tuple[tuple[bytes, byte
 _HOLE_COUNT_AT = struct.calcsize("<32sBxxx")
 _NO_HOLE_ONE_REF = struct.pack("<II", 0, 1)
 _SURE_ONE_REF = struct.pack("<BxxxII", 0, 0, 1)
+_SIZE_AT = struct.calcsize("<BxHII")
+_SIZE_IN_ROW = slice(4 + _SIZE_AT, 4 + _SIZE_AT + 4)  # as much of it as a chunk can have
 _CTIME_AT = struct.calcsize("<BxHIIQqI")
 _INODE_END = struct.calcsize("<BxHIIQqIqIQ")
 _PATH_LENGTH_AT = struct.calcsize("<BxHIIQqIqIQQ")
