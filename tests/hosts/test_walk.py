@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
 import pytest
 
 from tests.connectors.fakes import Recorder
+from webapp.hosts import walk as walking
 from webapp.hosts.bounds import Bounds, locate
 from webapp.hosts.local import Folder
 from webapp.hosts.walk import Rules
@@ -49,3 +51,28 @@ def test_a_file_that_changed_between_its_names_is_not_called_a_link(tmp_path):
             found[entry.path] = entry.hardlink
 
     assert found == {b"tree/a": b"", b"tree/b": b"", b"tree/c": b"tree/b"}
+
+
+@pytest.mark.parametrize(
+    ("number", "failures", "skips"),
+    [
+        (errno.ESTALE, {"tree:a": "read_error"}, {}),  # the server lost the export, not its owner
+        (errno.ENOENT, {}, {"tree:a": "vanished"}),
+    ],
+    ids=["stale", "gone"],
+)
+def test_what_a_stale_export_does_not_give_has_failed(
+    tmp_path, monkeypatch, number, failures, skips
+):
+    (tmp_path / "a").touch()
+    report = Recorder()
+
+    def lstat(name, *, dir_fd):
+        raise OSError(number, os.strerror(number))
+
+    with Folder(locate(tmp_path, Bounds(roots=(tmp_path,)))) as folder:
+        monkeypatch.setattr(walking.os, "lstat", lstat)
+        found = list(folder.walk(b"tree", Rules(), report).entries())
+        monkeypatch.undo()
+
+    assert (found, report.failures, report.skips) == ([], failures, skips)

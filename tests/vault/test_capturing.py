@@ -56,9 +56,10 @@ class Moving(io.FileIO):
         (fail_with(errno.ENOENT), [], [("tree:b", "vanished")]),
         (fail_with(errno.EACCES), [("tree:b", "not_allowed")], []),
         (fail_with(errno.EIO), [("tree:b", "read_error")], []),
+        (fail_with(errno.ESTALE), [("tree:b", "read_error")], []),
         (lambda: BreaksWhileRead(b"x"), [("tree:b", "read_error")], []),
     ],
-    ids=["vanished", "forbidden", "broken", "breaks while read"],
+    ids=["vanished", "forbidden", "broken", "stale", "breaks while read"],
 )
 def test_a_file_that_cannot_be_read_is_reported_and_the_rest_is_kept(
     vault, notes, opening, failures, skips

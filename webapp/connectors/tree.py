@@ -98,7 +98,7 @@ class Tree:
             try:
                 folder.open(self.only).close()
             except OSError as error:
-                if error.errno in {errno.ESTALE, errno.ELOOP, errno.ENXIO}:
+                if error.errno in {errno.EISDIR, errno.ELOOP, errno.ENXIO}:
                     raise ConnectorError("not_a_file", f"{path} is not a regular file.") from error
                 raise refusal(path, error) from error
 

@@ -95,14 +95,14 @@ class Folder:
         """Open a regular file for reading, unbuffered.
 
         Raises:
-            OSError: also ``ESTALE`` if it is no regular file any more.
+            OSError: also ``EISDIR`` if it is no regular file any more.
         """
         with self._lock:
             folder, name = self._step(path)
             descriptor = open_file(folder, name)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(errno.ESTALE, "another thing took its place")
+            raise OSError(errno.EISDIR, "another thing took its place")
         return cast(BinaryIO, io.FileIO(descriptor, "rb"))
 
     def digest(self, path: bytes) -> bytes:

@@ -16,7 +16,7 @@ class Sight:
         path, status, folder, name = sighting
         entry = describe(path, status, folder=folder, name=name)
         if entry is None:
-            raise OSError(errno.ESTALE, "not a regular file")
+            raise OSError(errno.EISDIR, "not a regular file")
         return entry
 
     def open(self, folder: int, name: bytes) -> int:

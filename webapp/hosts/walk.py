@@ -244,7 +244,7 @@ _REASONS = {
     errno.ENOENT: ("vanished", "It was there when its folder was listed, and gone when read."),
     errno.ENOTDIR: ("vanished", "Another thing took its place while it was read."),
     errno.ELOOP: ("vanished", "A link took its place while it was read."),
-    errno.ESTALE: ("vanished", "Another thing took its place while it was read."),
+    errno.EISDIR: ("vanished", "Another thing took its place while it was read."),
     errno.EACCES: ("not_allowed", "The backup user may not read it."),
     errno.EPERM: ("not_allowed", "The backup user may not read it."),
 }

@@ -28,7 +28,7 @@ _REASONS = {
 }
 _TORN = "It changed each time it was read; the copy that was kept may be torn."
 _NOT_WHOLE = "What was read of it does not add up to its size, so it was not kept."
-_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP}
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 
 
 @dataclass(kw_only=True)
