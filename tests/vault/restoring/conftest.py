@@ -50,6 +50,11 @@ def leftovers(folder) -> list[Path]:
     return [path for path in Path(folder).rglob("*") if path.name.startswith(".lastgood")]
 
 
+def half_files(folder) -> list[Path]:
+    """What is left but for the marks that restores were here."""
+    return [path for path in leftovers(folder) if not path.name.endswith("-0.part")]
+
+
 def make_sparse(path: Path) -> None:
     with path.open("wb") as file:
         file.write(b"start" * 1000)
@@ -157,4 +162,4 @@ def reopened(storage) -> Vault:
     return Vault.open(storage, wrap=KEY)
 
 
-__all__ = ["capture", "holdings", "leftovers", "reopened", "restore"]
+__all__ = ["capture", "half_files", "holdings", "leftovers", "reopened", "restore"]

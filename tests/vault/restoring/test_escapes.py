@@ -102,7 +102,9 @@ class Forged:
 def forged(vault, plain, target, *entries):
     with FolderTarget(target, section=b"tree") as opened:
         order = RestoreOrder(snapshot=plain, target=opened)
-        return Restore(vault._engine, Forged(*entries), order=order).run()
+        result = Restore(vault._engine, Forged(*entries), order=order).run()
+        opened.finish(whole=True)
+    return result
 
 
 def link(path: bytes, to: bytes) -> Entry:

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from tests.hosts.conftest import holdings
-from tests.vault.restoring.conftest import capture, leftovers, reopened, restore
+from tests.vault.restoring.conftest import capture, half_files, reopened, restore
 from tests.vault.sources import MemorySource, Notes, file, folder
 from webapp.vault import StorageDenied
 from webapp.vault.errors import ObjectMissing
@@ -161,7 +161,7 @@ def test_a_storage_that_goes_away_ends_the_restore_and_the_next_goes_on(
     monkeypatch.setattr("webapp.vault.restoring.ranges.LARGEST_BYTES", 1 << 20)
     with pytest.raises(StorageDenied):
         restore(reader, snapshot, target)
-    assert leftovers(target) == []
+    assert half_files(target) == []
     monkeypatch.undo()
 
     restore(reopened(storage), snapshot, target)

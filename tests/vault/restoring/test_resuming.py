@@ -12,7 +12,7 @@ import pytest
 
 from tests.hosts.conftest import holdings
 from tests.vault.conftest import KEY
-from tests.vault.restoring.conftest import LONG_AGO, capture, leftovers, restore
+from tests.vault.restoring.conftest import LONG_AGO, capture, half_files, leftovers, restore
 from webapp.errors import ConnectorError
 from webapp.hosts.restoring.marks import Mark
 from webapp.hosts.restoring.target import FolderTarget
@@ -152,8 +152,36 @@ def test_a_restore_that_fails_leaves_no_half_file(vault, snapshot, target, monke
     with pytest.raises(RuntimeError):
         restore(vault, snapshot, target)
 
-    assert leftovers(target) == []
+    assert half_files(target) == []
     stored = {e.path[5:]: e.size for e in vault.entries(snapshot) if e.kind is EntryKind.FILE}
     there = {path: what[3] for path, what in holdings(target).items() if path in stored}
     assert len(there) < len(stored)
     assert there == {path: stored[path] for path in there}
+
+
+def test_what_a_restore_that_failed_had_written_is_read_again_if_the_machine_dies(
+    vault, tmp_path, target, monkeypatch
+):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "file").write_bytes(b"right")
+    os.utime(site / "file", ns=(LONG_AGO, LONG_AGO))
+    snapshot = capture(vault, site)
+    monkeypatch.setattr("webapp.vault.rows.UNSURE", 0)  # as if it had not been young
+    with FolderTarget(target, section=b"tree") as interrupted:
+        vault.restore(snapshot, interrupted)  # and never finished
+    (target / "file").write_bytes(b"\x00" * 5)  # as a file system may leave it
+    os.utime(target / "file", ns=(LONG_AGO, LONG_AGO))
+    monkeypatch.setattr("webapp.hosts.restoring.marks._boot", lambda: "the next")
+
+    restore(vault, snapshot, target)
+
+    assert (target / "file").read_bytes() == b"right"
+    assert leftovers(target) == []
+
+
+def test_a_restore_that_fails_before_it_begins_leaves_no_mark(target):
+    with pytest.raises(KeyboardInterrupt), FolderTarget(target, section=b"tree"):
+        raise KeyboardInterrupt
+
+    assert leftovers(target) == []

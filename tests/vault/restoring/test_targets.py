@@ -11,7 +11,7 @@ import pytest
 
 from tests.connectors.children import as_nobody, needs_root, on_small_disk
 from tests.hosts.conftest import holdings
-from tests.vault.restoring.conftest import capture, leftovers, reopened, restore
+from tests.vault.restoring.conftest import capture, half_files, reopened, restore
 from tests.vault.sources import MemorySource, Notes, file, folder
 from webapp.errors import ConnectorError
 from webapp.hosts.folding import Folding
@@ -143,8 +143,8 @@ def test_a_full_target_is_said_in_a_sentence_and_nothing_half_is_left(storage, v
         try:
             restore(reopened(storage), snapshot, place / "target")
         except ConnectorError as error:
-            there = {path.name: path.read_bytes() for path in (place / "target").iterdir()}
-            return error.code, str(error), leftovers(place), there
+            there = {path.name: path.read_bytes() for path in (place / "target").glob("[!.]*")}
+            return error.code, str(error), half_files(place), there
         return None
 
     code, words, left, there = on_small_disk(restored, place, size="3m")

@@ -74,14 +74,19 @@ class Mark:
         if not self._held:
             return
         before = os.fstat(self._root)
-        for name, descriptor in self._held.items():
+        for name in self._held:
             if with_dead or name == self._name:
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=self._root)
-            os.close(descriptor)
-        self._held.clear()
+        self.release()
         with suppress(PermissionError):  # the time of what was restored, not of our going
             os.utime(self._root, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def release(self) -> None:
+        """Nobody is at work any more, and all marks stay."""
+        for descriptor in self._held.values():
+            os.close(descriptor)
+        self._held.clear()
 
     def _take_over(self, name: bytes, run: bytes) -> None:
         mark = os.open(name, _OPEN, dir_fd=self._root)

@@ -52,6 +52,7 @@ class FolderTarget:
         self._drafts = OpenDrafts()
         self._umask = _umask()
         self._pending: list[tuple[bytes, StoredEntry]] = []
+        self._has_begun = False
         self._mark = Mark(self._root.descriptor) if not dry_run else None
         if self._mark is not None:
             mark, is_fresh = self._mark, self._root.is_fresh
@@ -80,6 +81,7 @@ class FolderTarget:
 
     def look(self, entry: StoredEntry, *, on_the_way: bool = False) -> Fate:
         """See ``EntryTarget``."""
+        self._has_begun = True
         path = self._path(entry.path)
         if not path:
             return self._look_at_root(entry)
@@ -192,10 +194,16 @@ class FolderTarget:
             self._mark.remove(with_dead=whole)
 
     def close(self) -> None:
-        """Give back all descriptors. Safe to call twice."""
+        """Give back all descriptors. Safe to call twice.
+
+        Unless all of it was made durable, the mark stays: should the machine die now, the next
+        restore has to doubt what this one wrote.
+        """
         for folders in self._everyone:
             folders.close()
-        if self._mark is not None:
+        if self._mark is not None and self._has_begun:
+            self._mark.release()
+        elif self._mark is not None:
             self._mark.remove(with_dead=False)
         self._root.close()
 
