@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
@@ -12,8 +13,10 @@ from webapp.domain.permissions import Permission
 from webapp.domain.runs import RunState
 from webapp.errors import Forbidden, Invalid
 from webapp.extensions import db
+from webapp.hosts import walk
 from webapp.models import Membership, Source, User
 from webapp.services import captures, run_views, sets, vaults
+from webapp.vault.retention.labels import is_good
 
 
 def test_a_folder_becomes_a_restore_point(enter, website, work_off):
@@ -190,3 +193,23 @@ def test_the_audit_log_has_start_and_end(enter, website, work_off):
     entries = db.session.query(AuditEntry).order_by(AuditEntry.seq).all()
     told = [(entry.actor, entry.action) for entry in entries if entry.action.startswith("capture")]
     assert told == [("olga@example.com", "capture.started"), ("lastgood", "capture.ended")]
+
+
+def test_a_snapshot_counts_what_the_walk_could_not_look_at(enter, website, work_off, monkeypatch):
+    access, real = enter("olga"), os.lstat
+
+    def lstat(name, **more):
+        if name == b"img":
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(name, **more)
+
+    run, _ = captures.start(access, website.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(walk.os, "lstat", lstat)
+        work_off()
+
+    made = sets.of_run(access, again(run))
+    with vaults.opened(made.tenant_id) as vault:
+        snapshot = vault.snapshot(made.snapshot_ids[0])
+    assert snapshot.counts["failed"] == again(run).failed == 1
+    assert not is_good(snapshot)

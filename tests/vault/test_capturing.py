@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from tests.vault.sources import LONG_AGO, FolderSource, MemorySource, Notes, file, folder
 from tests.vault.trees import contents
-from webapp.vault import BadSource, Vault
+from webapp.vault import BadSource, CountedReport, Vault
 from webapp.vault.matching import Match
 
 
@@ -74,6 +74,25 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_rest_is_kept(
     assert (notes.failures, notes.skips) == (failures, skips)
     assert (result.tally.failed, result.tally.skipped) == (len(failures), len(skips))
     assert result.snapshot.counts["failed"] == len(failures)
+
+
+def test_what_a_source_reports_itself_counts_in_the_snapshot_and_once(vault, notes):
+    report = CountedReport(notes)
+    source = MemorySource((file(b"tree/a"), b"1"), (file(b"tree/b"), fail_with(errno.EACCES)))
+    entries = source.entries
+
+    def reporting():
+        report.failed("tree:closed", "not_allowed", "")
+        yield from entries()
+        report.skipped("tree:socket", "is_socket", "")
+
+    source.entries = reporting
+    report.failed("tree:before", "not_found", "")
+
+    counts = backup(vault, source, report).snapshot.counts
+
+    assert (counts["failed"], counts["skipped"]) == (3, 1)
+    assert (len(notes.failures), len(notes.skips)) == (3, 1)
 
 
 def moving_source(path, times):

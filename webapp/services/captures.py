@@ -35,7 +35,7 @@ from webapp.services.capture_tasks import Task, preflight
 from webapp.services.claims import Claim, writing
 from webapp.services.progress import RunProgress
 from webapp.services.runs import Ending
-from webapp.vault import Snapshot, Vault
+from webapp.vault import CountedReport, Snapshot, Vault
 from webapp.vault.errors import Damaged
 
 TYPES = (BackupType.FULL, BackupType.DB, BackupType.FILES)
@@ -120,12 +120,13 @@ def _take(
 ) -> _Taken:
     progress.phase(claim, "reading")
     connector = registry.connect(task.kind, task.config, around)
-    source = connector.source(task.backup_type, report)
+    counted = CountedReport(report)
+    source = connector.source(task.backup_type, counted)
     try:
         result = vault.backup(
             source,
             name=f"source:{task.source_id}",
-            report=report,
+            report=counted,
             reason=task.reason,
             metadata={"run_id": str(claim.run_id), "backup_type": task.backup_type},
             on_progress=_Watch(claim, report),

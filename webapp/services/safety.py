@@ -20,7 +20,7 @@ from webapp.services.capture_report import CaptureReport
 from webapp.services.claims import Claim
 from webapp.services.progress import RunProgress
 from webapp.services.set_contents import NewSet
-from webapp.vault import BackupResult, Vault
+from webapp.vault import BackupResult, CountedReport, Vault
 from webapp.vault.errors import VaultError
 
 OVERWRITES = ("update", "replace", "delete")
@@ -114,12 +114,13 @@ def _capture(
     vault: Vault,
     report: CaptureReport,
 ) -> BackupResult:
-    source = subject.connector.select([row.key for row in rows], report)
+    counted = CountedReport(report)
+    source = subject.connector.select([row.key for row in rows], counted)
     try:
         return vault.backup(
             source,
             name=f"safety:{subject.source_id}",
-            report=report,
+            report=counted,
             reason="before a restore",
             metadata={"run_id": str(claim.run_id), "plan_id": str(subject.plan_id)},
             parent=None,  # read everything: nothing about it is taken on trust

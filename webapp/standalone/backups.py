@@ -15,6 +15,7 @@ from webapp.standalone.paths import PathsSource, outermost, section_of
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.engine import BackupResult
 from webapp.vault.matching import Match
+from webapp.vault.reports import CountedReport
 from webapp.vault.storage.local import LocalStorage
 from webapp.vault.vault import Vault
 
@@ -50,19 +51,15 @@ class Wish:
 
 @dataclass
 class Complaints:
-    """A ``Report`` that tells each unread item at once, and counts."""
+    """A ``Report`` that tells each unread item at once."""
 
     say: Say
-    failures: int = 0
-    skips: int = 0
     _skipped: set[str] = field(default_factory=set)
 
     def failed(self, key: str, code: str, message: str) -> None:
-        self.failures += 1
         self.say(f"not read: {_shown(key)}: {message}")
 
     def skipped(self, key: str, code: str, message: str) -> None:
-        self.skips += 1
         if code not in self._skipped:  # the first of each sort is enough to know why
             self._skipped.add(code)
             self.say(f"left out: {_shown(key)}: {message}")
@@ -86,15 +83,15 @@ def back_up(where: Where, wish: Wish, *, say: Say, tell: Tell) -> Document:
     """
     started = time.monotonic()
     with opened(where) as vault:
-        complaints = Complaints(say)
+        report = CountedReport(Complaints(say))
         source = PathsSource(
-            wish.paths, report=complaints, exclude=wish.exclude, own_data=_own_data(where)
+            wish.paths, report=report, exclude=wish.exclude, own_data=_own_data(where)
         )
         try:
-            result = _run(vault, source, wish, complaints=complaints, tell=tell)
+            result = _run(vault, source, wish, report=report, tell=tell)
         finally:
             source.close()
-    return _document(result, complaints, time.monotonic() - started)
+    return _document(result, time.monotonic() - started)
 
 
 def default_name(paths: Iterable[str]) -> str:
@@ -104,11 +101,9 @@ def default_name(paths: Iterable[str]) -> str:
 
 
 def _run(
-    vault: Vault, source: PathsSource, wish: Wish, *, complaints: Complaints, tell: Tell
+    vault: Vault, source: PathsSource, wish: Wish, *, report: CountedReport, tell: Tell
 ) -> BackupResult:
     def on_progress(tally: Tally) -> None:
-        # The walk reports to us and not to the engine; a root must tell of all that is missing.
-        tally.failed = complaints.failures
         done = f"{number(tally.files)} files, {size(tally.logical_bytes)}"
         tell(tally.logical_bytes, 0, f"{done}, {path_to_text(tally.current[5:])[-60:]}")
 
@@ -116,7 +111,7 @@ def _run(
     return vault.backup(
         source,
         name=wish.name,
-        report=complaints,
+        report=report,
         on_progress=on_progress,
         reason=wish.reason,
         metadata={"paths": [path_to_text(p[4:]) or "/" for p in _tops(wish)], **more},
@@ -136,7 +131,7 @@ def _own_data(where: Where) -> list[Path]:
     return own + ([where.cache_dir] if where.cache_dir else [])
 
 
-def _document(result: BackupResult, complaints: Complaints, seconds: float) -> Document:
+def _document(result: BackupResult, seconds: float) -> Document:
     tally = result.tally
     return {
         "snapshot_id": result.snapshot.id,
@@ -147,8 +142,8 @@ def _document(result: BackupResult, complaints: Complaints, seconds: float) -> D
         "new": tally.new,
         "changed": tally.changed,
         "unchanged": tally.unchanged,
-        "failed": complaints.failures,
-        "skipped": complaints.skips,
+        "failed": tally.failed,
+        "skipped": tally.skipped,
         "bytes": tally.logical_bytes,
         "bytes_read": tally.read_bytes,
         "bytes_stored": tally.stored_bytes,

@@ -28,6 +28,7 @@ from webapp.vault.errors import (
     WrongKey,
 )
 from webapp.vault.keys import ConsoleKey, KeySlot, Passphrase, Wrapping
+from webapp.vault.reports import CountedReport
 from webapp.vault.snapshots import Snapshot
 from webapp.vault.storage.base import Storage
 from webapp.vault.storage.local import LocalStorage
@@ -38,6 +39,7 @@ __all__ = [
     "BadSource",
     "Busy",
     "ConsoleKey",
+    "CountedReport",
     "Damaged",
     "Halted",
     "KeySlot",

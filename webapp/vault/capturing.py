@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from webapp.items import Entry, EntryKind, EntrySource, Report, key_of
+from webapp.items import Entry, EntryKind, EntrySource, key_of
 from webapp.vault import files, rows
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.chunking import WINDOW_BYTES, Profile, profile_of
@@ -15,6 +15,7 @@ from webapp.vault.ids import REF, split_ref
 from webapp.vault.matching import Match, state_of
 from webapp.vault.progress import Progress
 from webapp.vault.reader import ChunkReader
+from webapp.vault.reports import CountedReport
 
 _TRIES = 3
 MOST_REFS = 4096  # more than this, and the references go into chunks of their own
@@ -36,12 +37,13 @@ class Capture:
     """Makes rows, one after another.
 
     Args:
+        report: counts in the tally what it is told.
         time_ns: the host's clock, to tell which files are too young to be trusted next time.
         boundaries: the secret table by which this vault cuts, if it does.
     """
 
     source: EntrySource
-    report: Report
+    report: CountedReport
     store: ChunkStore
     chunks: ChunkReader
     progress: Progress
@@ -214,7 +216,6 @@ class Capture:
     def leave_out(self, path: bytes, error: OSError) -> None:
         """Report an entry that cannot be read and is not in the snapshot."""
         if error.errno in _GONE:
-            self.progress.tally.skipped += 1
             self.report.skipped(
                 key_of(path), "vanished", "It was listed, and gone when it was to be read."
             )
@@ -225,7 +226,6 @@ class Capture:
         self._fail(path, code, message)
 
     def _fail(self, path: bytes, code: str, message: str) -> None:
-        self.progress.tally.failed += 1
         self.report.failed(key_of(path), code, message)
 
     def _count(self, entry: Entry, same: bool, old: bytes | None) -> None:

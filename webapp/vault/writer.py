@@ -24,6 +24,7 @@ from webapp.vault.parents import ParentRows
 from webapp.vault.pipeline import Pipeline
 from webapp.vault.progress import Progress
 from webapp.vault.publishing import Publisher
+from webapp.vault.reports import CountedReport
 from webapp.vault.snapshots import FINISHED, Snapshot
 from webapp.vault.stream import EntryStream
 
@@ -38,6 +39,8 @@ class Backup:
         self._engine = engine
         self._order = order
         self._progress = Progress(order.on_progress, engine.hooks.monotonic)
+        self._report = CountedReport.of(order.report)
+        self._report.count_in(self._progress.tally)
         self._index = IndexWriter(engine, self._progress.tally)
         self._parent = self._find_parent()
         self._store = self._open_store()
@@ -86,7 +89,7 @@ class Backup:
         builder = manifests.ManifestBuilder(seed, self._store.manifest)
         capture = Capture(
             source=order.source,
-            report=order.report,
+            report=self._report,
             store=self._store,
             chunks=self._engine.chunks,
             progress=self._progress,
