@@ -107,7 +107,18 @@ def test_what_is_sealed_and_wrong_gives_a_clear_error_or_none(part, index):
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("part", PARTS)
 def test_a_campaign_of_random_harm(part):
-    @settings(QUICK, max_examples=2000, derandomize=False)
+    harm_at_random(part, 40)
+
+
+@pytest.mark.torture_long
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("part", PARTS)
+def test_a_long_campaign_of_random_harm(part):
+    harm_at_random(part, 2000)
+
+
+def harm_at_random(part: str, count: int) -> None:
+    @settings(QUICK, max_examples=count, derandomize=False)
     @given(changes(), st.sampled_from(["with index", "no index"]))
     def attempt(change: hostile.Change, index: str) -> None:
         hostile.use(Forge.of(BASE, **{part: change, index: hostile.same}).make())
