@@ -14,12 +14,13 @@ from enum import StrEnum
 
 from webapp.vault import boxes
 from webapp.vault.derivation import KeyRing
-from webapp.vault.errors import Damaged, ObjectMissing
+from webapp.vault.errors import Damaged, ObjectMissing, StorageUnavailable
 from webapp.vault.storage.base import Storage
 
 FORGOTTEN, FORGOTTEN_KIND = "forgotten/", b"F"
 LABELS, LABELS_KIND = "labels/", b"L"
 KINDS = {FORGOTTEN: FORGOTTEN_KIND, LABELS: LABELS_KIND}
+_LOOKS = 10
 
 
 class What(StrEnum):
@@ -117,14 +118,31 @@ class Ledger:
             self._known[name] = tuple(unpack_entries(body, name))
         return self._known[name]
 
-    def _read_all(self, folder: str) -> Iterator[Entry]:
-        for name in self.objects(folder):
+    def _read_all(self, folder: str) -> list[Entry]:
+        """All entries. An object that goes while we read was joined with others into one that was
+        put before, but perhaps after our list: only a list made anew is sure to name that one.
+
+        Raises:
+            StorageUnavailable: the objects kept going.
+        """
+        for _ in range(_LOOKS):
+            self.problems = [one for one in self.problems if not _lies_in(one, folder)]
             try:
-                yield from self.of_object(name)
+                return [entry for name in self.objects(folder) for entry in self._readable(name)]
             except ObjectMissing:
-                continue  # replaced by one that says the same, and was there before this one went
-            except Damaged as error:
-                self.problems.append(error)
+                continue
+        raise StorageUnavailable(f"{folder} kept changing while it was read. Try again.")
+
+    def _readable(self, name: str) -> tuple[Entry, ...]:
+        try:
+            return self.of_object(name)
+        except Damaged as error:
+            self.problems.append(error)
+            return ()
+
+
+def _lies_in(error: Damaged, folder: str) -> bool:
+    return error.object_name.startswith(folder)
 
 
 def unpack_entries(body: bytes, name: str) -> Iterator[Entry]:
