@@ -30,7 +30,7 @@ class Victim(NamedTuple):
     first: int
 
 
-def condemn(ground: Ground, *, now_ns: int) -> bool:
+def condemn(ground: Ground) -> bool:
     """Condemn what is not worth its place; say whether there was anything."""
     roots, walk, _ = ground.see_and_rescue()
     victims = choose(ground, walk)
@@ -42,6 +42,8 @@ def condemn(ground: Ground, *, now_ns: int) -> bool:
         return True
     sound = copy_live(ground, victims, walk)
     if sound:
+        # The grace begins now, however long the copying took.
+        now_ns = ground.engine.storage.now_ns()
         catalogues.condemn(ground.engine, [one.row.name for one in sound], at_ns=now_ns)
         ground.settle()
         ground.see_and_rescue(known=roots.names)

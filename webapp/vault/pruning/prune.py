@@ -29,9 +29,9 @@ def prune(engine: Engine, order: PruneOrder) -> PruneReport:
     drop_forgotten(ground)
     remove_dead(ground, now_ns=now_ns)
     deleted = delete_condemned(ground, now_ns=now_ns)
-    condemned = condemn(ground, now_ns=now_ns)
+    condemned = condemn(ground)
     if condemned and not order.grace_days and not order.dry_run:
-        deleted = delete_condemned(ground, now_ns=now_ns) or deleted
+        deleted = delete_condemned(ground, now_ns=engine.storage.now_ns()) or deleted
     if not order.dry_run:
         _keep_up(ground, now_ns, deleted=deleted)
     return ground.report
