@@ -112,6 +112,20 @@ class Index:
             self._on_doubt()
             return self.locate(identity)
 
+    def places(self, identity: bytes) -> list[Location]:
+        """All places of a chunk, those that count first."""
+        try:
+            found = [
+                table.location(number)
+                for table in self._tables
+                for number in table.matches(identity)
+            ]
+        except Doubt:
+            self._on_doubt()
+            return self.places(identity)
+        there = [one for one in found if one.pack.name not in self.gone]
+        return sorted(there, key=lambda one: one.pack.name in self._void)
+
     def names(self) -> set[str]:
         """Of all packs that are known."""
         return {name for name, _ in self.sizes()}

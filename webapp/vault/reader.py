@@ -22,6 +22,7 @@ from webapp.vault.storage.base import Storage
 
 _CACHE_BYTES = 32 << 20
 _BUFFER_BYTES = 1 << 18
+_LOOKS = 5  # each for another prune during one read
 Segment = list[memoryview]
 
 
@@ -69,18 +70,40 @@ class ChunkReader:
         identity, length = split_ref(ref)
         return self._find(identity, key, length)
 
+    def is_elsewhere(self, ref: bytes, pack_name: str) -> bool:
+        """Whether a piece of a file lies in another pack, too."""
+        places = self._stock.places(split_ref(ref)[0])
+        return any(one.pack.name != pack_name for one in places)
+
     def _find(self, identity: bytes, key: bytes, length: int | None) -> memoryview:
+        """A chunk from wherever it is sound: of several places any will do."""
         place = self._stock.locate(identity)
         if place is None:
             raise Damaged("packs", f"chunk {identity.hex()[:16]} is in no pack")
-        try:
-            segment = self._segment(place)
-        except ObjectMissing:  # moved by a prune: look again, once
-            self._stock.refresh(to_read=True)
-            moved = self._stock.locate(identity)
-            if moved is None:
-                raise Damaged(place.pack.object_name, "the pack is missing") from None
-            place, segment = moved, self._segment(moved)
+        why: Damaged | None = None
+        tried: set[Location] = set()
+        looks = _LOOKS
+        while place is not None:
+            tried.add(place)
+            try:
+                return self._chunk_at(place, identity, key, length)
+            except Damaged as error:
+                why = error
+            except ObjectMissing:  # moved by a prune: look again
+                if not looks:
+                    raise
+                looks -= 1
+                self._stock.refresh(to_read=True)
+                why = why or Damaged(place.pack.object_name, "the pack is missing")
+            places = self._stock.places(identity)
+            place = next((one for one in places if one not in tried), None)
+        assert why is not None
+        raise why
+
+    def _chunk_at(
+        self, place: Location, identity: bytes, key: bytes, length: int | None
+    ) -> memoryview:
+        segment = self._segment(place)
         if place.ordinal >= len(segment):
             raise Damaged(place.pack.object_name, "a segment has too few chunks")
         chunk = segment[place.ordinal]

@@ -105,6 +105,10 @@ class Stock:
             found = self.index.locate(identity)
         return found
 
+    def places(self, identity: bytes) -> list[Location]:
+        """All places of a chunk in packs that are known to be there, those that count first."""
+        return self.index.places(identity)
+
     def add(self, info: PackInfo) -> None:
         """Take in a pack that was just stored."""
         with self._lock:

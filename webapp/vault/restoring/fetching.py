@@ -162,28 +162,34 @@ class Fetching:
         where = held.range.pack.object_name
         if not held.data:
             for taker in need.takers:
-                self._look_again(taker, where)
+                self._look_again(taker, Damaged(where, "the pack is missing"))
             return
         try:
             segment = _decoded(held, need)
         except Damaged as error:
             for taker in need.takers:
-                self._lose(taker, error)
+                self._look_elsewhere(taker, held, error)
             return
         self._count(need, segment)
         for taker in need.takers:
             try:
                 chunk = _checked(segment, taker, self._ring.data_ids, where=where)
             except Damaged as error:
-                self._lose(taker, error)
+                self._look_elsewhere(taker, held, error)
             else:
                 self._take(taker, chunk)
 
-    def _look_again(self, taker: Taker, where: str) -> None:
+    def _look_elsewhere(self, taker: Taker, held: _Held, why: Damaged) -> None:
+        if self._chunks.is_elsewhere(taker.ref, held.range.pack.name):
+            self._look_again(taker, why)
+        else:
+            self._lose(taker, why)
+
+    def _look_again(self, taker: Taker, why: Damaged) -> None:
         try:
             chunk = self._chunks.data(taker.ref)
         except ObjectMissing:
-            self._lose(taker, Damaged(where, "the pack is missing"))
+            self._lose(taker, why)
         except Damaged as error:
             self._lose(taker, error)
         else:
