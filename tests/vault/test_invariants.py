@@ -462,13 +462,13 @@ def test_invariant_6_a_clock_that_jumps_back_is_clamped_and_said(notes):
     storage = MemoryStorage(now_ns=lambda: clock[0])
     vault = make(storage)
     first = vault.backup(source(), name="site", report=notes).snapshot
-    clock[0] -= 10**17
+    clock[0] -= 10**13
 
     second = vault.backup(source(), name="site", report=notes).snapshot
 
     assert vault.snapshots() == [second, first]
     assert second.created_ns == first.created_ns + 1
-    assert "behind" in notes.lines[0]
+    assert any("behind" in line for line in notes.lines)
 
 
 def test_invariant_8_each_snapshot_names_its_predecessor(vault, storage, notes):

@@ -22,10 +22,11 @@ from webapp.vault.errors import (
 from webapp.vault.index_writer import IndexWriter
 from webapp.vault.manifests import Part
 from webapp.vault.rescue import copy_out
-from webapp.vault.snapshots import FINISHED, PENDING, Snapshot, moment, seal_root
+from webapp.vault.snapshots import CLOCK_DOUBT, FINISHED, PENDING, Snapshot, moment, seal_root
 from webapp.vault.stock import Reliance
 
 _ROUNDS = 5
+_DAY_NS = 86_400 * 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,6 @@ class Publisher:
         seen = [one.sequence for one in (*known, *engine.roots.pending())]
         created_ns = self._stamp(known[0] if known else None)
         same = next((one for one in engine.roots.finished() if one.name == order.name), None)
-        facts = order.source.facts()
         return Snapshot(
             id=self.snapshot_id,
             name=order.name,
@@ -83,7 +83,7 @@ class Publisher:
             created_at=moment(created_ns),
             created_ns=created_ns,
             reason=order.reason,
-            metadata={**order.metadata, "facts": dict(facts)} if facts else order.metadata,
+            metadata={**order.metadata, **self._facts(), **self._doubt(created_ns)},
             counts=_counts(tally),
             predecessor=same.id if same else "",
             predecessor_hash=engine.roots.digest(FINISHED + same.id) if same else "",
@@ -92,10 +92,31 @@ class Publisher:
             parent=self.parent.id if self.parent else "",
         )
 
+    def _facts(self) -> dict[str, Any]:
+        facts = self.order.source.facts()
+        return {"facts": dict(facts)} if facts else {}
+
+    def _doubt(self, created_ns: int) -> dict[str, Any]:
+        """A mark, if the storage's clock and this machine's are days apart."""
+        days = abs(created_ns - self.engine.hooks.time_ns()) / _DAY_NS
+        if days <= 1:
+            return {}
+        self.order.report.note(
+            f"The vault's clock and this machine's are {days:.0f} days apart: one of them is "
+            "wrong. The snapshot is marked, so that no rule drops others because of its time."
+        )
+        return {CLOCK_DOUBT: True}
+
     def _stamp(self, newest: Snapshot | None) -> int:
-        """The storage's time, never before the newest snapshot's."""
+        """The storage's time; the newest snapshot's if that is ahead by a day at most."""
         now = self.engine.storage.now_ns()
         if newest is None or now > newest.created_ns:
+            return now
+        if newest.created_ns - now > _DAY_NS:
+            self.order.report.note(
+                "The vault's newest snapshot is days ahead of its clock: one of them is wrong. "
+                "Rules for keeping will not count by the time that stands out."
+            )
             return now
         self.order.report.note(
             "The vault's clock is behind its newest snapshot; that snapshot's time is used."

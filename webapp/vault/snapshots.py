@@ -22,6 +22,7 @@ from webapp.vault.retention.ledger import FORGOTTEN, Ledger
 from webapp.vault.storage.base import Storage
 
 FINISHED, PENDING = "snapshots/", "pending/"
+CLOCK_DOUBT = "clock_doubt"  # in the metadata: its time is not to be believed
 KIND = b"S"
 _FIRST_READ_BYTES = 16 << 10
 
@@ -33,7 +34,7 @@ class Snapshot:
     Attributes:
         name: the source's stable name.
         sequence: orders the vault's snapshots; time does not.
-        created_at: by the storage's clock, never before an older snapshot's; aware, UTC.
+        created_at: by the storage's clock; aware, UTC.
         counts: ``files``, ``folders``, ``logical_bytes``, ``failed``, … as in ``Tally``.
         predecessor: id of the snapshot of this name that was newest then, or empty.
         predecessor_hash: BLAKE3 of that snapshot's object, 64 hex digits, or empty.

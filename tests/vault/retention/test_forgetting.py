@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.vault.conftest import KEY
-from tests.vault.upkeep import back_up, sound
+from tests.vault.sources import Notes
+from tests.vault.upkeep import DAY_NS, back_up, sound, source
 from webapp.vault import Halted, SnapshotMissing, Vault
+from webapp.vault.hooks import Hooks
 from webapp.vault.retention.rules import Policy
 from webapp.vault.snapshots import FINISHED
 
@@ -256,12 +258,22 @@ def test_sequences_go_on_behind_what_is_forgotten(vault):
 
 def test_a_clock_that_is_behind_is_clamped_and_said(vault, clock):
     _old, _newer = several(vault, 2)
-    clock.pass_days(-365)
+    clock.pass_days(-0.9)
 
     report = vault.forget(Policy(within_days=3))
 
     assert report.forgotten == []
     assert "behind" in report.notes[0]
+
+
+def test_a_clock_that_is_days_behind_stops_forget(vault, clock):
+    several(vault)
+    clock.pass_days(-365)
+
+    with pytest.raises(Halted, match=r"365\.0 days ahead of the vault's clock"):
+        vault.forget(Policy(within_days=1))
+
+    assert vault.forget(Policy(within_days=1), trust_clock=True).forgotten == []
 
 
 def test_a_clock_that_is_more_than_a_day_ahead_stops_forget(vault, clock):
@@ -284,3 +296,58 @@ def test_a_clock_that_is_ahead_lets_forgotten_snapshots_stay(vault, storage, clo
     assert report.dropped == []
     assert "ahead" in report.notes[0]
     assert FINISHED + old.id in storage.objects
+
+
+NIGHTLY = Policy(daily=7, weekly=4, monthly=6)
+
+
+def nights(vault: Vault, clock, count: int) -> None:
+    """As the nightly job does: back up, then forget."""
+    for number in range(count):
+        back_up(vault, number % 3, name="site")
+        vault.forget(NIGHTLY)
+        clock.pass_days(1)
+
+
+@pytest.mark.parametrize("years", [3, -3])
+def test_one_night_with_a_wrong_clock_costs_no_later_snapshot(vault, clock, years):
+    nights(vault, clock, 20)
+    clock.pass_days(365 * years)
+    nights(vault, clock, 1)
+    clock.pass_days(-365 * years)
+
+    nights(vault, clock, 10)
+
+    days = [round((clock() - one.created_ns) / DAY_NS) for one in vault.snapshots()]
+    assert days[:7] == [1, 2, 3, 4, 5, 6, 7]
+    assert len(days) >= 10
+
+
+def test_a_snapshot_is_dropped_no_earlier_than_the_vaults_clock_says(vault, storage, clock):
+    several(vault)
+    clock.pass_days(20)
+    back_up(vault, 3, name="site")
+    clock.pass_days(-20)
+    old = vault.snapshots()[-1]
+    vault.forget(snapshots=[old.id])
+    clock.pass_days(0.001)
+
+    for trust in (False, True):
+        assert vault.prune(trust_clock=trust).dropped == []
+    back_up(vault, 4, name="site")
+    assert vault.prune().dropped == []
+    assert vault.unforget(old.id) == old
+
+
+def test_a_snapshot_says_if_the_vaults_clock_and_the_machines_differ(storage, vault, clock):
+    several(vault)
+    right, notes = clock.now, Notes()
+    vault = Vault.open(storage, wrap=KEY, hooks=Hooks(time_ns=lambda: right))
+    clock.pass_days(20)
+
+    made = vault.backup(source(3), name="site", report=notes).snapshot
+
+    assert made.metadata["clock_doubt"] is True
+    assert "20 days apart" in notes.lines[0]
+    with pytest.raises(Halted, match=r"20\.0 days ahead"):  # a backup under it is no witness
+        vault.forget(Policy(within_days=10))

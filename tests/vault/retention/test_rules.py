@@ -129,3 +129,24 @@ def test_every_verdict_names_its_rule():
         "incomplete, and a newer one is good",
         "no rule keeps it",
     ]
+
+
+def test_a_time_that_stands_out_takes_only_what_others_leave_over():
+    jumped = [snapshot(0), snapshot(1, days_ago=-900), snapshot(2, days_ago=1)]
+
+    assert kept(jumped, daily=2) == ["0", "2"]
+    assert kept(jumped, daily=3) == ["0", "1", "2"]
+
+
+def test_a_time_in_doubt_is_no_later_than_that_of_the_next_snapshot():
+    ahead = [*daily(5), snapshot(5, days_ago=-900)]
+    marked = [*daily(5), snapshot(5, days_ago=900, metadata={"clock_doubt": True})]
+
+    assert kept(ahead, within_days=3.5) == kept(marked, within_days=3.5) == ["0", "1", "2", "3"]
+    assert kept(marked, within_days=4.5) == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_a_whole_row_from_the_future_fills_what_newer_ones_leave_over():
+    before = [snapshot(10 + n, days_ago=n - 900) for n in range(5)]
+
+    assert kept([*daily(3), *before], daily=5) == ["0", "1", "2", "10", "11"]

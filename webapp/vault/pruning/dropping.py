@@ -51,11 +51,13 @@ def _due(ground: Ground, snapshots: dict[str, Snapshot], labels: Labels) -> list
         return []
     try:
         notes: list[str] = []
-        now_ns = moments.checked(ground.engine, notes=notes, trust=ground.order.trust_clock)
+        engine = ground.engine
+        checked_ns = moments.checked(engine, notes=notes, trust=ground.order.trust_clock)
+        now_ns = min(checked_ns, engine.storage.now_ns())
     except Halted:
         ground.note(
             "Forgotten snapshots stay for now: the vault's clock is more than a day ahead of the "
-            "newest snapshot. Back up first, or say that the clock is right."
+            "newest snapshot, or behind it. Back up first, or say that the clock is right."
         )
         return []
     last = now_ns - round(ground.order.undo_days * DAY_NS)

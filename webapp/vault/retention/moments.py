@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Halted
-from webapp.vault.snapshots import Snapshot
-
-DAY_NS = 86_400 * 10**9
+from webapp.vault.retention.doubts import DAY_NS, doubted
+from webapp.vault.snapshots import CLOCK_DOUBT, Snapshot
 
 
 def checked(engine: Engine, *, notes: list[str], trust: bool) -> int:
-    """Nanoseconds since 1970 by the storage's clock, never before the newest snapshot.
+    """Nanoseconds since 1970 by the storage's clock, or up to a day more: the newest snapshot's.
 
     Raises:
-        Halted: it is ahead of the newest snapshot by more than a day. Either nothing was backed up
-            since, or the clock is wrong; then rules of time would drop good snapshots.
+        Halted: it is more than a day ahead of the newest snapshot, or behind it. Either nothing was
+            backed up since, or the clock is wrong or was; then rules of time would drop good
+            snapshots.
     """
     now_ns = engine.storage.now_ns()
-    newest_ns = max(map(written_ns, engine.roots.finished(forgotten=True)), default=now_ns)
-    if now_ns < newest_ns:
+    snapshots = engine.roots.finished(forgotten=True)
+    if not trust:
+        _check_behind(snapshots, now_ns)
+    unsure = doubted(snapshots, now_ns, at=written_ns)
+    times = [written_ns(one) for one in snapshots if one.id not in unsure]
+    newest_ns = max(times or map(written_ns, snapshots), default=now_ns)
+    if now_ns < newest_ns <= now_ns + DAY_NS:
         notes.append(
             "The vault's clock is behind its newest snapshot; that snapshot's time is used."
         )
@@ -27,9 +32,21 @@ def checked(engine: Engine, *, notes: list[str], trust: bool) -> int:
         days = (now_ns - newest_ns) / DAY_NS
         raise Halted(
             f"Nothing was forgotten: the vault's clock is {days:.1f} days ahead of the newest "
-            "snapshot. Back up first, or say that the clock is right."
+            "snapshot with a sure time. Back up first, or say that the clock is right."
         )
     return now_ns
+
+
+def _check_behind(newest_first: list[Snapshot], now_ns: int) -> None:
+    newest = newest_first[0] if newest_first else None
+    if newest is None or newest.metadata.get(CLOCK_DOUBT):
+        return
+    days = (written_ns(newest) - now_ns) / DAY_NS
+    if days > 1:
+        raise Halted(
+            f"Nothing was forgotten: the newest snapshot is {days:.1f} days ahead of the vault's "
+            "clock, so one of them is wrong. Back up first, or say that the clock is right now."
+        )
 
 
 def written_ns(snapshot: Snapshot) -> int:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from webapp.vault.retention.doubts import DAY_NS, doubted, latest_times
 from webapp.vault.retention.labels import Labels, is_good, tags_of
 from webapp.vault.snapshots import Snapshot
-
-DAY_NS = 86_400 * 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +59,20 @@ def decide(
     """One verdict for each, newest first.
 
     Order comes from the sequence. A snapshot that is not good keeps no good one out: it uses up no
-    count, and stays only until there is a newer good one.
+    count, and stays only until there is a newer good one. One whose time is in doubt takes only
+    days, weeks and so on that the others leave over.
 
     Args:
         snapshots: all of one source.
     """
     newest_first = sorted(snapshots, key=lambda one: one.order, reverse=True)
     good = [one for one in newest_first if is_good(one)]
-    counted = _by_count(good, policy)
+    unsure = doubted(snapshots, now_ns, at=lambda one: one.created_ns)
+    latest = latest_times(newest_first, unsure, now_ns)
+    counted = _by_count(good, policy, unsure)
     reasons = {one.id: counted[one.id] for one in good if one.id in counted}
     for one in newest_first:
-        own = list(_own_reasons(one, policy, labels=labels, now_ns=now_ns))
+        own = list(_own_reasons(one, policy, labels=labels, now_ns=now_ns, at_ns=latest[one.id]))
         if own:
             reasons[one.id] = ", ".join(own)
     _keep_newest(newest_first, good, reasons)
@@ -80,7 +82,9 @@ def decide(
     ]
 
 
-def _own_reasons(one: Snapshot, policy: Policy, *, labels: Labels, now_ns: int) -> Iterator[str]:
+def _own_reasons(
+    one: Snapshot, policy: Policy, *, labels: Labels, now_ns: int, at_ns: int
+) -> Iterator[str]:
     label = labels[one.id]
     hold = label.hold(now_ns)
     if hold is not None:
@@ -89,16 +93,16 @@ def _own_reasons(one: Snapshot, policy: Policy, *, labels: Labels, now_ns: int) 
         yield "pinned"
     if common := sorted(tags_of(one, label) & policy.tags):
         yield f"tag {common[0]}"
-    if policy.within_days and one.created_ns > now_ns - round(policy.within_days * DAY_NS):
+    if policy.within_days and at_ns > now_ns - round(policy.within_days * DAY_NS):
         yield f"within {policy.within_days:g} days"
 
 
-def _by_count(good: Sequence[Snapshot], policy: Policy) -> dict[str, str]:
+def _by_count(good: Sequence[Snapshot], policy: Policy, unsure: set[str]) -> dict[str, str]:
     """The newest ones, and the newest of each of the latest periods that have any."""
     found = {one.id: f"last {n}" for n, one in enumerate(good[: policy.last], start=1)}
     for name, period in _PERIODS:
         seen: dict[str, str] = {}
-        for one in good:
+        for one in sorted(good, key=lambda one: one.id in unsure):
             seen.setdefault(period(one.created_at.astimezone(UTC)), one.id)
         for span, identity in list(seen.items())[: getattr(policy, name)]:
             found.setdefault(identity, f"{name} {span}")
