@@ -89,7 +89,7 @@ class Ground:
             walk.roots((name,))
         walk.check()
         for name in walk.unreadable:
-            self.note(f"{name} is forgotten and unreadable: it cannot be brought back.")
+            self.note(f"{name} is forgotten and damaged: it cannot be brought back whole.")
         return roots, walk
 
     def see_and_rescue(self, known: Iterable[str] = ()) -> tuple[RootList, Walk, Copier]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import TypeVar
 
 from webapp.vault import catalogues
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, Halted, ObjectMissing
 from webapp.vault.manifests import Part
 from webapp.vault.snapshots import FINISHED, PENDING
+
+T = TypeVar("T")
+_READS = 3  # what one of them gives may have been harmed on its way
 
 
 class Moved(Exception):
@@ -52,16 +56,30 @@ def parts_of(engine: Engine, name: str, *, excused: Collection[str]) -> list[Par
         Halted: it cannot be read, so nobody knows what it needs.
     """
     try:
-        engine.roots.forget(name)
-        if engine.roots.read(name) is None:
-            raise Moved(name)
-        return engine.roots.parts(name)
+        return read_patiently(lambda: _read_parts(engine, name))
     except ObjectMissing:
         raise Moved(name) from None
     except Damaged as error:
         if name.partition("/")[2] in excused:
             return None
         raise halted(name, error) from error
+
+
+def _read_parts(engine: Engine, name: str) -> list[Part]:
+    engine.roots.forget(name)
+    if engine.roots.read(name) is None:
+        raise Moved(name)
+    return engine.roots.parts(name)
+
+
+def read_patiently(read: Callable[[], T]) -> T:
+    """What *read* gives; what seems damaged is read again before it is said to be."""
+    for _ in range(_READS - 1):
+        try:
+            return read()
+        except Damaged:
+            continue
+    return read()
 
 
 def halted(name: str, error: Damaged) -> Halted:

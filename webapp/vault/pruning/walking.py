@@ -4,12 +4,15 @@ snapshots share it; what was seen is one bit for each chunk of the index."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from typing import TypeVar
 
 from webapp.vault import rows
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.manifests import Part, split_rows
-from webapp.vault.pruning.roots import Moved, halted, parts_of
+from webapp.vault.pruning.roots import Moved, halted, parts_of, read_patiently
+
+T = TypeVar("T")
 
 
 class Walk:
@@ -39,7 +42,7 @@ class Walk:
         self.unreadable: list[str] = []
 
     def roots(self, names: Iterable[str]) -> None:
-        """See all that these roots need.
+        """See all that these roots need; of those that are excused, all that can be read.
 
         Raises:
             Moved: something went away meanwhile; look again from the start.
@@ -48,8 +51,7 @@ class Walk:
         for name in names:
             parts = parts_of(self._engine, name, excused=self._excused)
             try:
-                for part in parts or ():
-                    self._part(part)
+                _each(self._part, parts or ())
             except Damaged as error:
                 if name.partition("/")[2] not in self._excused:
                     raise halted(name, error) from error
@@ -75,21 +77,25 @@ class Walk:
     def _part(self, part: Part) -> None:
         if not self._see(True, part.ref[:32]):
             return
-        for row in split_rows(self._read(part.ref), where="manifest"):
-            at = rows.content_at(row)
-            if at < len(row):
-                self._content(row[at:])
+        _each(self._row, split_rows(self._read(part.ref), where="manifest"))
+
+    def _row(self, row: bytes) -> None:
+        at = rows.content_at(row)
+        if at < len(row):
+            self._content(row[at:])
 
     def _content(self, content: bytes) -> None:
         if not rows.is_listed(content):
             for identity in rows.chunk_ids(content):
                 self._see(False, identity)
             return
-        for ref in rows.unpack_content(content).refs:
-            if self._see(True, ref[:32]):
-                self._read(ref)
-                for one in self._engine.chunks.refs((rows.LIST_MARK, ref)):
-                    self._see(False, one[:32])
+        _each(self._list, rows.unpack_content(content).refs)
+
+    def _list(self, ref: bytes) -> None:
+        if self._see(True, ref[:32]):
+            self._read(ref)
+            for one in self._engine.chunks.refs((rows.LIST_MARK, ref)):
+                self._see(False, one[:32])
 
     def _see(self, is_manifest: bool, identity: bytes) -> bool:
         """Note that a chunk is needed; False if that was known."""
@@ -118,7 +124,7 @@ class Walk:
     def _read(self, ref: bytes) -> bytes:
         """A piece of a manifest. One that is broken is so for every root that needs it."""
         try:
-            found = self._engine.chunks.manifest(ref)
+            found = read_patiently(lambda: self._engine.chunks.manifest(ref))
             self.check()
         except ObjectMissing:
             raise Moved("packs") from None
@@ -126,3 +132,15 @@ class Walk:
             self._broken[ref[:32]] = error
             raise
         return found
+
+
+def _each(act: Callable[[T], None], items: Iterable[T]) -> None:
+    """Act on all of them, whatever is damaged of some; that is raised when the last is done."""
+    damage: Damaged | None = None
+    for one in items:
+        try:
+            act(one)
+        except Damaged as error:
+            damage = damage or error
+    if damage is not None:
+        raise damage
