@@ -72,6 +72,7 @@ class Verification:
         self._report = VerifyReport()
         self._sizes: dict[str, int] = {}
         self._problems: list[Damaged] = []
+        self._gone: set[str] = set()
         self.findings = Findings()
         self.needs = needs.Needs(engine, self.findings)
         self.roots = RootsCheck(engine, self.findings)
@@ -101,6 +102,7 @@ class Verification:
         if self._order.snapshot is None:
             self._note_problems()
         self._read_packs()
+        self._look_up_again()
         self._find_harm()
         self._remember()
         return self._finish()
@@ -134,14 +136,26 @@ class Verification:
 
     def _look_up(self) -> None:
         """Every chunk that a snapshot needs must be in some pack."""
+        self._look_through_roots()
+        self._report.objects += len(self.roots.names)
+        self._report.bytes_read += self.roots.bytes_read
+
+    def _look_up_again(self) -> None:
+        """A pack that was needed went while packs were read: a prune moved its chunks, or they are
+        lost."""
+        if not self._gone & self.needs.packs:
+            return
+        self._engine.stock.refresh(to_read=True)
+        self.needs = needs.Needs(self._engine, self.findings)
+        self._look_through_roots()
+
+    def _look_through_roots(self) -> None:
         names = self.roots.names
         for done, name in enumerate(names):
             step = partial(self._order.on_progress, done, len(names), "snapshots")
             self.needs.add(self.roots.parts(name), where=name, step=step)
         self.needs.recheck()
         self.lost.update(self.needs.lost)
-        self._report.objects += len(names)
-        self._report.bytes_read += self.roots.bytes_read
 
     def _read_packs(self) -> None:
         sizes = self._candidates()
@@ -190,7 +204,8 @@ class Verification:
         try:
             return pack_check.read_whole(engine.storage, engine.ring, name, stock=engine.stock)
         except ObjectMissing:
-            return None  # deleted since it was listed; that nothing needs it is seen elsewhere
+            self._gone.add(name)  # deleted since it was listed
+            return None
 
     def _take(self, found: pack_check.PackCheck | None, fresh: list[str]) -> None:
         if found is None:
