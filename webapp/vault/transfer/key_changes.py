@@ -1,7 +1,8 @@
 """One change of a vault's keys at a time, without locks: who changes them says so first, in
 ``key-changes/ID``, and then looks whether somebody else has said so too. If so, both withdraw.
 
-The marker of a process that died says what it was about; the next change brings that to its end.
+The marker of a process that died, or could not remove all of a slot, says what it was about; the
+next change brings that to its end.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from webapp.vault.storage.base import Storage
 FOLDER = "key-changes/"
 _STALE_NS = 3_600_000_000_000
 DESTROY = "destroy"
+_given_up: set[str] = set()  # markers of this process whose change ended half-way
 
 
 @contextmanager
 def changing(engine: Engine, action: str, *, adds: str = "", removes: str = "") -> Iterator[None]:
-    """Keep others from changing the keys during the block.
+    """Keep others from changing the keys during the block; then remove a slot.
 
     Args:
-        adds, removes: ids of slots. If we die, the next change removes the one, provided that
-            the other, if any, is there.
+        adds, removes: ids of slots. If we die, or fail while we remove the one, the next change
+            removes it, provided that the other, if any, is there.
 
     Raises:
         Busy: somebody else is at it.
@@ -43,6 +45,10 @@ def changing(engine: Engine, action: str, *, adds: str = "", removes: str = "") 
         _require_alone(engine, mine)
         is_kept = action == DESTROY
         yield
+        if removes:
+            is_kept = True  # half a slot still opens the vault, and a repair would make it whole
+            _remove(engine, removes, marker=mine)
+            is_kept = False
     finally:
         if not is_kept:
             with suppress(StorageError):
@@ -78,6 +84,14 @@ def delete_slot(storage: Storage, slot_id: str) -> None:
             storage.delete(name)
 
 
+def _remove(engine: Engine, slot_id: str, *, marker: str) -> None:
+    try:
+        delete_slot(engine.storage, slot_id)
+    except BaseException:
+        _given_up.add(marker)
+        raise
+
+
 def _settle_others(engine: Engine) -> None:
     """Bring to its end what dead processes were about.
 
@@ -87,7 +101,7 @@ def _settle_others(engine: Engine) -> None:
     check_destroyed(engine.storage)
     for name, marker in _markers(engine.storage):
         authenticate(engine, name, marker)
-        if not _is_dead(engine, marker):
+        if name not in _given_up and not _is_dead(engine, marker):
             raise _busy(marker)
         _complete(engine, marker)
         with suppress(ObjectMissing):

@@ -57,13 +57,13 @@ class Keys:
             SlotMissing: there is none of this id.
             LastKey: no other sound slot would be left.
             Busy: somebody else is changing the keys.
+            StorageError: it may be half removed; the next change removes the rest.
         """
         with changing(self._engine, "remove", removes=slot_id):
             if slot_id not in set(keys.slot_ids(self._engine.storage)):
                 raise SlotMissing(f"The vault has no key slot {slot_id}.")
             if set(usable_slots(self._engine.storage, self._engine.ring.vault_id)) <= {slot_id}:
                 raise LastKey("This is the last key of the vault; without it nobody can read it.")
-            delete_slot(self._engine.storage, slot_id)
 
     def rotate(self, old: Wrapping, new: Wrapping, *, label: str = "") -> str:
         """Let *new* open the vault in place of *old*; return the new slot's id.
@@ -71,12 +71,12 @@ class Keys:
         Raises:
             WrongKey: *old* opens no slot.
             Busy: somebody else is changing the keys.
+            StorageError: if the new one is there, the next change removes what is left of the old.
         """
         before, _ = keys.open_slot(self._engine.storage, self._engine.ring.vault_id, old)
         slot = _new(self._engine, new, label or str(before.get("label", "")))
         with changing(self._engine, "rotate", adds=slot["id"], removes=before["id"]):
             _store(self._engine, slot, new)
-            delete_slot(self._engine.storage, before["id"])
         return str(slot["id"])
 
     def slot_of(self, wrap: Wrapping) -> documents.Document:
