@@ -126,7 +126,7 @@ def test_every_verdict_names_its_rule():
         "daily 2026-03-30",
         "no rule keeps it",
         "held: court case until 2026-04-01",
-        "incomplete, and a newer one is good",
+        "incomplete, and good ones come first",
         "no rule keeps it",
     ]
 
@@ -150,3 +150,19 @@ def test_a_whole_row_from_the_future_fills_what_newer_ones_leave_over():
     before = [snapshot(10 + n, days_ago=n - 900) for n in range(5)]
 
     assert kept([*daily(3), *before], daily=5) == ["0", "1", "2", "10", "11"]
+
+
+def test_one_good_snapshot_does_not_wipe_the_incomplete_ones_before_it():
+    nights = [snapshot(0), *(snapshot(n, days_ago=n, failed=1) for n in range(1, 35))]
+
+    assert kept(nights, last=10) == [str(n) for n in range(10)]
+    assert kept(nights, daily=30) == [str(n) for n in range(30)]
+
+
+def test_incomplete_ones_take_only_places_without_a_good_one():
+    snapshots = [snapshot(n, days_ago=n / 2, failed=n % 2) for n in range(8)]
+    found = decide(snapshots, Policy(last=5), labels=Labels(), now_ns=NOON_NS)
+
+    assert kept(snapshots, daily=4) == ["0", "2", "4", "6"]
+    assert kept(snapshots, last=5) == ["0", "1", "2", "4", "6"]
+    assert found[1].rule == "last 5, incomplete: no good one takes that place"

@@ -58,8 +58,8 @@ def decide(
 ) -> list[Verdict]:
     """One verdict for each, newest first.
 
-    Order comes from the sequence. A snapshot that is not good keeps no good one out: it uses up no
-    count, and stays only until there is a newer good one. One whose time is in doubt takes only
+    Order comes from the sequence. A snapshot that is not good keeps no good one out: it
+    takes only what good ones leave over of a count. One whose time is in doubt takes only
     days, weeks and so on that the others leave over.
 
     Args:
@@ -69,8 +69,8 @@ def decide(
     good = [one for one in newest_first if is_good(one)]
     unsure = doubted(snapshots, now_ns, at=lambda one: one.created_ns)
     latest = latest_times(newest_first, unsure, now_ns)
-    counted = _by_count(good, policy, unsure)
-    reasons = {one.id: counted[one.id] for one in good if one.id in counted}
+    counted = _by_count(newest_first, policy, unsure)
+    reasons = {one.id: counted[one.id] for one in newest_first if one.id in counted}
     for one in newest_first:
         own = list(_own_reasons(one, policy, labels=labels, now_ns=now_ns, at_ns=latest[one.id]))
         if own:
@@ -97,16 +97,26 @@ def _own_reasons(
         yield f"within {policy.within_days:g} days"
 
 
-def _by_count(good: Sequence[Snapshot], policy: Policy, unsure: set[str]) -> dict[str, str]:
-    """The newest ones, and the newest of each of the latest periods that have any."""
-    found = {one.id: f"last {n}" for n, one in enumerate(good[: policy.last], start=1)}
+def _by_count(newest_first: Sequence[Snapshot], policy: Policy, unsure: set[str]) -> dict[str, str]:
+    """The newest ones, and the newest of each of the latest periods that have any.
+
+    Good ones choose first; others take what is left over of each count.
+    """
+    good_first = sorted(newest_first, key=lambda one: not is_good(one))
+    found = {one.id: _words(one, f"last {n}") for n, one in enumerate(good_first, start=1)}
+    found = dict(list(found.items())[: policy.last])
+    surest = sorted(good_first, key=lambda one: (not is_good(one), one.id in unsure))
     for name, period in _PERIODS:
-        seen: dict[str, str] = {}
-        for one in sorted(good, key=lambda one: one.id in unsure):
-            seen.setdefault(period(one.created_at.astimezone(UTC)), one.id)
-        for span, identity in list(seen.items())[: getattr(policy, name)]:
-            found.setdefault(identity, f"{name} {span}")
+        seen: dict[str, Snapshot] = {}
+        for one in surest:
+            seen.setdefault(period(one.created_at.astimezone(UTC)), one)
+        for span, one in list(seen.items())[: getattr(policy, name)]:
+            found.setdefault(one.id, _words(one, f"{name} {span}"))
     return found
+
+
+def _words(one: Snapshot, rule: str) -> str:
+    return rule if is_good(one) else f"{rule}, incomplete: no good one takes that place"
 
 
 def _keep_newest(
@@ -123,7 +133,7 @@ def _keep_newest(
 
 
 def _why_not(one: Snapshot) -> str:
-    return "no rule keeps it" if is_good(one) else "incomplete, and a newer one is good"
+    return "no rule keeps it" if is_good(one) else "incomplete, and good ones come first"
 
 
 def _day(at_ns: int) -> str:
