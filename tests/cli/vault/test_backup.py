@@ -327,6 +327,8 @@ def test_reading_and_writing_load_neither_web_nor_database_nor_s3(vault, place, 
 def test_ctrl_c_in_the_middle_leaves_nothing_visible(vault, place, data):
     program = (
         "import os, signal\n"
+        # What is started in the background of a script begins with the signal ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from webapp.hosts import sight\n"
         "real = sight.open_file\n"
         "def interrupt(folder, name):\n"

@@ -226,7 +226,7 @@ def test_a_clock_set_back_by_a_year_drops_nothing_and_is_said(vault, place, stor
     found = vault("snapshots", place, "--json").data
 
     assert made.code == 0
-    assert "clock is behind" in made.err
+    assert "days ahead of its clock" in made.err
     assert forgot.code in (0, 1)
     assert {one["id"] for one in found} == {stored, made.data["snapshot_id"]}
     assert found[0]["id"] == made.data["snapshot_id"]
