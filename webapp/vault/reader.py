@@ -57,6 +57,16 @@ class ChunkReader:
         """All chunks of a segment, not yet compared with their ids."""
         return self._fetch(place)
 
+    def has_at(self, place: Location, identity: bytes) -> bool:
+        """Whether a chunk can be had from this very place."""
+        is_data = place.pack.kind == packs.DATA
+        key = self._ring.data_ids if is_data else self._ring.manifest_ids
+        try:
+            self._chunk_at(place, identity, key, None)
+        except (Damaged, ObjectMissing):
+            return False
+        return True
+
     def refs(self, chunks: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """References to data, with lists of references resolved."""
         if not chunks or chunks[0] != LIST_MARK:

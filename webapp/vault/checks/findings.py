@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from webapp.vault.checks.coverage import CoverageReport
@@ -32,6 +32,17 @@ class VerifyReport:
     @property
     def ok(self) -> bool:
         return not self.errors
+
+    def keep_to(self, snapshot: str, *, losers: Collection[str]) -> None:
+        """Of objects that have lost chunks, keep those that hurt this snapshot: chunks that only
+        others need are no error of this one."""
+        every, self.errors = self.errors, []
+        for error in every:
+            if error["object"] in losers and error["snapshots"] != [snapshot]:
+                words = f"{error['object']}: {error['problem']}. This snapshot does not need it."
+                self.notes.append(words)
+            else:
+                self.errors.append(error)
 
 
 @dataclass

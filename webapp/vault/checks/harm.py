@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from webapp.items import StoredEntry, path_to_text
 from webapp.vault import rows
-from webapp.vault.checks.findings import MOST_PATHS
+from webapp.vault.checks.findings import MOST_PATHS, Findings
 from webapp.vault.checks.needs import entries_of
+from webapp.vault.checks.roots_check import RootsCheck
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged
 from webapp.vault.ids import REF
@@ -72,6 +73,18 @@ class Harm:
         except Damaged as error:
             found.setdefault(error.object_name, Hurt()).add(span(part, following))
         return found
+
+
+def name_the_hurt(
+    engine: Engine, roots: RootsCheck, lost: Mapping[bytes, str], *, findings: Findings
+) -> None:
+    """Add to what was found which snapshots, and which paths in them, need lost chunks."""
+    harm = Harm(engine, lost)
+    for root in roots.names:
+        for hurt in harm.of(roots.parts(root)):
+            for blame, what in hurt.items():
+                identity = root.partition("/")[2]
+                findings.harm(blame, snapshots=(identity,), paths=what.paths)
 
 
 def span(part: Part, following: Part | None) -> str:

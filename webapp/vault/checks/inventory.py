@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
 from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.ids import ID_BYTES
@@ -32,12 +32,3 @@ def split_ids(ids: memoryview) -> Iterator[bytes]:
 def ids_of(info: PackInfo) -> Iterator[bytes]:
     """The ids of a pack's chunks, in order."""
     return split_ids(read_catalogue(info.catalogue, where=info.object_name)[1])
-
-
-def held_elsewhere(stock: Stock, wanted: set[bytes], *, bad: Container[str]) -> set[bytes]:
-    """Those of the *wanted* ids that some pack holds that is there and not among the *bad*."""
-    found: set[bytes] = set()
-    for row in stock.packs():
-        if row.name not in bad:
-            found.update(wanted.intersection(split_ids(stock.catalogue(row.name)[1])))
-    return found

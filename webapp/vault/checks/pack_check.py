@@ -75,6 +75,13 @@ def read_whole(storage: Storage, ring: KeyRing, name: str, *, stock: Stock) -> P
     return found
 
 
+def without_bytes(name: str, stock: Stock) -> PackCheck:
+    """Of a pack that is not there: all that the index says was in it is lost."""
+    known = known_info(stock, name)
+    lost = list(ids_of(known)) if known is not None else []
+    return PackCheck(name=name, info=known, lost=lost)
+
+
 def _lose_what_the_index_promised(found: PackCheck, known: PackInfo) -> None:
     """Another pack's bytes under this name: what readers look for here is not here."""
     if found.info is None or found.info.catalogue != known.catalogue:

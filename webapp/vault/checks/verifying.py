@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from webapp.vault import catalogues
-from webapp.vault.checks import inventory, needs, pack_check, parallel
+from webapp.vault.checks import needs, pack_check, parallel
 from webapp.vault.checks.chain import check_chain
 from webapp.vault.checks.choice import choose, due_bytes
 from webapp.vault.checks.coverage import Coverage
 from webapp.vault.checks.distrust import distrust
 from webapp.vault.checks.documents import SmallObjects
 from webapp.vault.checks.findings import MISSING, Findings, VerifyReport
-from webapp.vault.checks.harm import Harm
+from webapp.vault.checks.harm import name_the_hurt
 from webapp.vault.checks.missing import blame_missing_packs
 from webapp.vault.checks.roots_check import RootsCheck
+from webapp.vault.checks.second_copies import SecondCopies
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, ObjectMissing, StorageError
 from webapp.vault.packs import FOLDER
@@ -25,6 +26,7 @@ from webapp.vault.snapshots import FINISHED
 
 PERIOD_DAYS = 30.0
 _PACKS_PER_NOTE = 1024  # so that a check of days, cut short, is not begun again
+_LOOKS = 4  # each for another prune during one check
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -73,6 +75,7 @@ class Verification:
         self._sizes: dict[str, int] = {}
         self._problems: list[Damaged] = []
         self._gone: set[str] = set()
+        self._sound: set[str] = set()
         self.findings = Findings()
         self.needs = needs.Needs(engine, self.findings)
         self.roots = RootsCheck(engine, self.findings)
@@ -85,9 +88,7 @@ class Verification:
         engine = self._engine
         self._now = self._moment()
         self._coverage = Coverage.load(engine, now_ns=self._now)
-        self._sizes = {
-            item.name.removeprefix(FOLDER): item.size_bytes for item in engine.storage.list(FOLDER)
-        }
+        self._sizes = self._listed()
         if self._order.snapshot is None:
             self._check_small()
         else:
@@ -113,6 +114,11 @@ class Verification:
             with suppress(StorageError):
                 return self._engine.storage.now_ns()
         return self._engine.hooks.time_ns()
+
+    def _listed(self) -> dict[str, int]:
+        """The packs that are there now, by name, and their sizes."""
+        found = self._engine.storage.list(FOLDER)
+        return {item.name.removeprefix(FOLDER): item.size_bytes for item in found}
 
     def _note_problems(self) -> None:
         """What the stock met; of condemned packs that nobody needs nobody need hear."""
@@ -141,13 +147,22 @@ class Verification:
         self._report.bytes_read += self.roots.bytes_read
 
     def _look_up_again(self) -> None:
-        """A pack that was needed went while packs were read: a prune moved its chunks, or they are
-        lost."""
-        if not self._gone & self.needs.packs:
-            return
-        self._engine.stock.refresh(to_read=True)
-        self.needs = needs.Needs(self._engine, self.findings)
-        self._look_through_roots()
+        """A pack that was needed may have gone meanwhile, whether it was to be read or not: a prune
+        moved its chunks, or they are lost."""
+        for _ in range(_LOOKS):
+            if self.needs.packs <= self._listed().keys():
+                break
+            self._engine.stock.refresh(to_read=True)
+            self.roots.leave_out_gone()
+            self.needs = needs.Needs(self._engine, self.findings)
+            self._look_through_roots()
+
+    def _absent(self) -> list[pack_check.PackCheck]:
+        """Packs that something is needed from and that are not there, whatever a list says."""
+        names = (self._gone & self.needs.packs) | (self.needs.packs - self._listed().keys())
+        for name in names:
+            self.findings.note(FOLDER + name, "it is missing, though it was listed", kind=MISSING)
+        return [pack_check.without_bytes(name, self._engine.stock) for name in sorted(names)]
 
     def _look_through_roots(self) -> None:
         names = self.roots.names
@@ -155,7 +170,7 @@ class Verification:
             step = partial(self._order.on_progress, done, len(names), "snapshots")
             self.needs.add(self.roots.parts(name), where=name, step=step)
         self.needs.recheck()
-        self.lost.update(self.needs.lost)
+        self.lost = dict(self.needs.lost)
 
     def _read_packs(self) -> None:
         sizes = self._candidates()
@@ -214,6 +229,7 @@ class Verification:
         self._report.objects += 1
         self._report.bytes_read += found.size_bytes
         if not found.problems:
+            self._sound.add(found.name)
             self._coverage.add(found.name, self._now)
             fresh.append(found.name)
             return
@@ -230,21 +246,18 @@ class Verification:
         for name in set(self.lost.values()) - self.findings.names():
             problem = needs.IN_NO_PACK if name == needs.NOWHERE else "it is missing"
             self.findings.note(name, problem, kind=MISSING)
-        harm = Harm(self._engine, self.lost)
-        for root in self.roots.names:
-            for hurt in harm.of(self.roots.parts(root)):
-                for blame, what in hurt.items():
-                    identity = root.partition("/")[2]
-                    self.findings.harm(blame, snapshots=(identity,), paths=what.paths)
+        name_the_hurt(self._engine, self.roots, self.lost, findings=self.findings)
 
     def _add_damaged(self) -> None:
-        wanted = {one for found in self.damaged.values() for one in found.lost}
-        if not wanted:
-            return
-        stock = self._engine.stock
-        safe = inventory.held_elsewhere(stock, wanted, bad=self.damaged)
-        for found in self.damaged.values():
-            self.lost |= {one: FOLDER + found.name for one in found.lost if one not in safe}
+        """What damaged packs have lost is lost if no other pack has it, whole."""
+        bad = {one.name: one for one in self._absent()} | self.damaged
+        copies = SecondCopies(self._engine, bad=bad, sound=self._sound)
+        for found in bad.values():
+            left = [one for one in found.lost if not copies.has(one)]
+            self.lost |= dict.fromkeys(left, FOLDER + found.name)
+            if found.lost and not left:
+                words = "what is damaged in it lies whole in other packs, too; nothing is lost."
+                self._report.notes.append(f"{FOLDER}{found.name}: {words}")
 
     def _remember(self) -> None:
         if not self._order.remember or not self.is_sure:
@@ -267,7 +280,8 @@ class Verification:
         report, order = self._report, self._order
         report.errors = self.findings.errors()
         if order.snapshot is not None:
-            self._keep_to(order.snapshot)
+            losers = [found.name for found in self.damaged.values() if found.lost]
+            report.keep_to(order.snapshot, losers={FOLDER + name for name in losers})
             return report
         sizes = self._candidates()
         report.coverage = self._coverage.report(
@@ -277,15 +291,3 @@ class Verification:
             share=self._wanted(sizes) / max(sum(sizes.values()), 1),
         )
         return report
-
-    def _keep_to(self, snapshot: str) -> None:
-        """Damaged chunks of other snapshots are no error of this one."""
-        harmless = {FOLDER + found.name for found in self.damaged.values() if found.lost}
-        kept = []
-        for error in self._report.errors:
-            if error["object"] in harmless and error["snapshots"] != [snapshot]:
-                words = f"{error['object']}: {error['problem']}. This snapshot does not need it."
-                self._report.notes.append(words)
-            else:
-                kept.append(error)
-        self._report.errors = kept
