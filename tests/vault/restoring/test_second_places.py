@@ -72,3 +72,18 @@ def test_what_is_damaged_in_both_is_named(twice, target):
     result, _ = restore(reopened(storage), snapshot, target)
 
     assert [one.path for one in result.problems] == [b"tree/f"]
+
+
+@pytest.mark.parametrize("how", ["flipped", "cut"])
+def test_a_copy_takes_what_is_damaged_in_either_pack_from_the_other(twice, how):
+    storage, snapshot = twice
+    sound = dict(storage.objects)
+
+    for name in large_packs(storage):
+        storage.objects = dict(sound)
+        harm(storage, name, how)
+        second = Vault.create(MemoryStorage(), wrap=KEY)
+        result = reopened(storage).copy_to(second, snapshots=[snapshot.id])
+        assert result.failed == []
+        (_, copied) = result.copied[0]
+        assert contents(second, copied) == {b"tree/f": DATA}

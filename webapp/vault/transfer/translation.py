@@ -93,31 +93,32 @@ class Translator:
     def _store_all(self, wanted: Wanted, data: bytes | None) -> None:
         start, opened, chunks = wanted[0][0].offset, -1, []
         for place, ref in wanted:
-            if data is None:
-                self._keep(ref, self._source.chunks.data(ref))
-                continue
-            if place.offset != opened:
+            if data is not None and place.offset != opened:
                 at = place.offset - start
                 chunks = self._open(place, memoryview(data)[at : at + place.length])
                 opened = place.offset
                 self._on_bytes(place.length)
-            if place.ordinal >= len(chunks):
-                raise Damaged(place.pack.object_name, "a segment has too few chunks")
-            self._keep(ref, chunks[place.ordinal], place.pack.object_name)
+            chunk = chunks[place.ordinal] if place.ordinal < len(chunks) else None
+            if chunk is None or not self._is(ref, chunk):
+                chunk = self._source.chunks.data(ref)  # from wherever it lies; else it says why
+            self._keep(ref, chunk)
 
     def _open(self, place: Location, sealed: memoryview) -> list[memoryview]:
+        """A segment's chunks; none if it is not sound."""
         pack, name = place.pack, place.pack.object_name
-        if len(sealed) != place.length:
-            raise Damaged(name, "it is cut short")
         key = ObjectKey(self._source.ring, pack.kind, pack.salt)
-        head, frame = key.open(place.counter, sealed, where=name)
-        return packs.split_segment(frames.decode(head, frame, where=name), where=name)
+        try:
+            head, frame = key.open(place.counter, sealed, where=name)
+            return packs.split_segment(frames.decode(head, frame, where=name), where=name)
+        except Damaged:
+            return []
 
-    def _keep(self, ref: bytes, chunk: memoryview, where: str = "packs") -> None:
+    def _keep(self, ref: bytes, chunk: memoryview) -> None:
+        self._known[ref[:ID_BYTES]] = self._store.data(chunk)[:ID_BYTES]
+
+    def _is(self, ref: bytes, chunk: memoryview) -> bool:
         identity, length = split_ref(ref)
-        if len(chunk) != length or chunk_id(self._source.ring.data_ids, chunk) != identity:
-            raise Damaged(where, "a chunk is not what its id says")
-        self._known[identity] = self._store.data(chunk)[:ID_BYTES]
+        return len(chunk) == length and chunk_id(self._source.ring.data_ids, chunk) == identity
 
 
 def _stretches(wanted: Wanted) -> Iterator[Wanted]:
