@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.vault.conftest import KEY
-from tests.vault.upkeep import back_up, drop, packs, sound
+from tests.vault.trees import contents
+from tests.vault.upkeep import DATA, back_up, drop, packs, sound
 from webapp.vault import Halted, NewerFormat, StorageDenied, Vault, config, documents
 from webapp.vault.snapshots import FINISHED, PENDING
 from webapp.vault.storage.memory import MemoryStorage
@@ -193,6 +194,43 @@ def test_a_condemned_pack_that_cannot_be_read_and_is_needed_stays(vault, storage
     assert largest in storage.objects
     assert any(storage.list("condemned/"))
     assert "cannot be read" in report.notes[0]
+
+
+def harm(storage, place) -> None:
+    data = bytearray(storage.objects[place.pack.object_name])
+    data[place.offset + place.length // 2] ^= 1
+    storage.objects[place.pack.object_name] = bytes(data)
+
+
+@pytest.mark.parametrize("more", [False, True], ids=["", "and some is nowhere else"])
+def test_of_a_damaged_pack_what_is_needed_is_taken_from_where_it_is_sound(vault, storage, more):
+    """The other place may be condemned in the same run: nothing seems to need it."""
+    first = back_up(vault, 1, 2, 3, 4, 5)
+    hidden = {name: storage.objects.pop(name) for name in [*storage.objects] if "s/" in name}
+    storage.objects |= {name: data for name, data in hidden.items() if name.startswith("keys")}
+    second = back_up(Vault.open(storage, wrap=KEY), 5, 9, 10, 11)
+    storage.objects |= hidden
+    again = Vault.open(storage, wrap=KEY)
+    kept = back_up(again, 5)
+    place, other = again._engine.stock.places(again.find(kept, b"tree/05").chunks[0][:32])
+    hurt = 4 if place.pack.name == packed(vault, first, 4).pack.name else 9
+    lost = back_up(again, hurt, name="hurt") if more else None
+    drop(storage, first)
+    drop(storage, second)
+    harm(storage, place)
+    if lost is not None:
+        harm(storage, packed(again, lost, hurt))
+
+    Vault.open(storage, wrap=KEY).prune(grace_days=0, may_condemn_most=True)
+
+    assert other.pack.object_name not in storage.objects
+    assert (place.pack.object_name in storage.objects) is more
+    assert contents(Vault.open(storage, wrap=KEY), kept)[b"tree/05"] == DATA[3_500_000:4_200_000]
+
+
+def packed(vault: Vault, snapshot, number: int):
+    """Where the first chunk of a file lies."""
+    return vault._engine.stock.locate(vault.find(snapshot, b"tree/%02d" % number).chunks[0][:32])
 
 
 class NoDeletes(MemoryStorage):

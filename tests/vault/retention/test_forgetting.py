@@ -232,17 +232,6 @@ def test_a_long_log_is_put_into_one_object(vault, storage):
     assert len(Vault.open(storage, wrap=KEY).labels()[snapshot.id].tags) == 40
 
 
-def test_a_forgotten_snapshot_that_is_damaged_does_not_stop_a_prune(vault, storage):
-    old, _newer = several(vault, 2)
-    vault.forget(LAST)
-    name = FINISHED + old.id
-    storage.objects[name] = storage.objects[name][:-1] + b"\0"
-
-    report = Vault.open(storage, wrap=KEY).prune(may_condemn_most=True)
-
-    assert "cannot be brought back" in report.notes[0]
-
-
 def test_sequences_go_on_behind_what_is_forgotten(vault):
     old, newer = several(vault, 2)
     vault.forget(snapshots=[newer.id])

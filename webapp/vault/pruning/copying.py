@@ -53,24 +53,26 @@ class Copier:
         self.take(MANIFEST if is_manifest else DATA, identity, chunk)
 
     def live_of(self, row: PackRow, first: int, *, is_live: Callable[[int], bool]) -> None:
-        """Copy of a pack what is needed.
+        """Copy of a pack what is needed; what is damaged there, from wherever else it lies.
 
         Args:
             first: the number of its first chunk.
 
         Raises:
-            Damaged: it cannot be read, so it must stay.
+            Damaged: some of it can be read nowhere, so the pack must stay. All else was copied:
+                nobody counted on the other places, which may be condemned as well.
         """
         places, ids = self._engine.stock.catalogue(row.name)
-        at = 0
+        at, damage = 0, None
         for counter, place in enumerate(places):
             wanted = [n for n in range(at, at + place.chunk_count) if is_live(first + n)]
             if wanted:
                 where = Location(row, counter, place.offset, place.length, 0)
-                self._copy(
-                    where, [(n - at, bytes(ids[n * 32 : n * 32 + ID_BYTES])) for n in wanted]
-                )
+                found = [(n - at, bytes(ids[n * 32 : n * 32 + ID_BYTES])) for n in wanted]
+                damage = self._copy(where, found) or damage
             at += place.chunk_count
+        if damage is not None:
+            raise damage
 
     def take(self, kind: bytes, identity: bytes, chunk: bytes) -> None:
         self.copied += 1
@@ -94,16 +96,26 @@ class Copier:
         if self._pipeline is not None:
             self._pipeline.abort()
 
-    def _copy(self, where: Location, wanted: list[tuple[int, bytes]]) -> None:
-        name, kind = where.pack.object_name, where.pack.kind
-        ring = self._engine.ring
+    def _copy(self, where: Location, wanted: list[tuple[int, bytes]]) -> Damaged | None:
+        """Copy these chunks of a segment; return why some could not be, if that is so."""
+        kind, ring = where.pack.kind, self._engine.ring
         key = ring.data_ids if kind == DATA else ring.manifest_ids
-        segment = self._engine.chunks.read_segment(where)
+        damage: Damaged | None = None
+        try:
+            segment = self._engine.chunks.read_segment(where)
+        except Damaged:
+            segment = []
         for ordinal, identity in wanted:
-            if ordinal >= len(segment) or chunk_id(key, segment[ordinal]) != identity:
-                raise Damaged(name, "a chunk is not what its id says")
-        for ordinal, identity in wanted:
-            self.take(kind, identity, bytes(segment[ordinal]))
+            if ordinal < len(segment) and chunk_id(key, segment[ordinal]) == identity:
+                self.take(kind, identity, bytes(segment[ordinal]))
+                continue
+            try:
+                found = self._engine.chunks.whole(identity, is_manifest=kind == MANIFEST)
+            except Damaged as error:
+                damage = error
+            else:
+                self.take(kind, identity, found)
+        return damage
 
     def _flush(self) -> None:
         if self._ids:

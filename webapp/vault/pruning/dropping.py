@@ -23,30 +23,36 @@ def drop_forgotten(ground: Ground) -> None:
     Of a drop and an undo, or a hold, at once, one sees the other: both are written before the log
     is read again. Then nothing is deleted.
 
+    A root that cannot be read may be dropped when its time is over, and not before: until then
+    someone may bring it back.
+
     Raises:
         Halted: a source would lose its last good snapshot, or the log cannot be read.
     """
     engine = ground.engine
     labels = read_labels(engine)
     snapshots = {one.id: one for one in engine.roots.finished(forgotten=True)}
-    ground.excused = {one for one in snapshots if labels[one].forgotten}
+    unreadable = {one.object_name.removeprefix(FINISHED) for one in engine.roots.problems}
+    ground.forgotten = {one for one in (*snapshots, *unreadable) if labels[one].forgotten}
     visible = [labels[one] for one in snapshots if not labels[one].forgotten]
     _pardon(ground, [drop for label in visible for drop in label.drops])
-    due = _due(ground, snapshots, labels)
+    due = _due(ground, labels)
+    ground.excused = set(due)
     if not due:
         return
     _check_last(snapshots.values(), due, labels=labels)
     ground.report.dropped += sorted(due)
     if ground.order.dry_run:
         return
-    entries = [Entry(what=What.DROP, snapshot=one, text=snapshots[one].name) for one in due]
+    names = {one: snapshots[one].name if one in snapshots else "" for one in due}
+    entries = [Entry(what=What.DROP, snapshot=one, text=names[one]) for one in due]
     said = engine.roots.ledger.add(entries, new_id=engine.new_id, salt=engine.salt)
     ground.settle()
     _delete(ground, said)
 
 
-def _due(ground: Ground, snapshots: dict[str, Snapshot], labels: Labels) -> list[str]:
-    candidates = [one for one in snapshots if labels[one].forgotten]
+def _due(ground: Ground, labels: Labels) -> list[str]:
+    candidates = sorted(ground.forgotten)
     if not candidates:
         return []
     try:
@@ -87,6 +93,8 @@ def _delete(ground: Ground, said: list[Entry]) -> None:
     for entry in said:
         label = labels[entry.snapshot]
         stays = not label.forgotten or label.is_pinned or label.hold(now_ns) is not None
+        if stays:
+            ground.excused.discard(entry.snapshot)
         if stays or not ground.delete_unless_locked(FINISHED + entry.snapshot):
             saved.append(entry)
             ground.report.dropped.remove(entry.snapshot)

@@ -3,7 +3,7 @@ only while this release may."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from webapp.vault import config
@@ -13,6 +13,7 @@ from webapp.vault.pruning.copying import Copier
 from webapp.vault.pruning.findings import PruneOrder, PruneReport
 from webapp.vault.pruning.roots import Moved, RootList, list_roots
 from webapp.vault.pruning.walking import Walk
+from webapp.vault.snapshots import PENDING
 from webapp.vault.storage.retrying import Retrying
 
 _ROUNDS = 8
@@ -23,14 +24,16 @@ class Ground:
     """One prune's view of the vault.
 
     Attributes:
-        excused: ids of forgotten snapshots: these may be unreadable.
+        forgotten: ids of forgotten snapshots. What they have lost stops nothing.
+        excused: ids of those that nobody can bring back: these may be unreadable.
     """
 
     def __init__(self, engine: Engine, order: PruneOrder) -> None:
         self.engine = engine
         self.order = order
         self.report = PruneReport(dry_run=order.dry_run)
-        self.excused: Collection[str] = ()
+        self.forgotten: set[str] = set()
+        self.excused: set[str] = set()
         self._current = ""
         self._excused_now: frozenset[str] = frozenset()
         deletes = order.storage_for_deletes or engine.storage
@@ -60,8 +63,14 @@ class Ground:
             return False
         return True
 
-    def is_excused(self, root: str) -> bool:
-        return root.partition("/")[2] in self._excused_now
+    def may_lack(self, root: str) -> bool:
+        """Whether a root may need what is in no pack: it is forgotten, or not finished.
+
+        A writer that lacks something never finishes the root that it has announced.
+        """
+        identity = root.partition("/")[2]
+        is_out = identity in self._excused_now or identity in self.forgotten
+        return is_out or root.startswith(PENDING)
 
     def settle(self) -> None:
         """Wait until lists show what we put, and what others put before it."""
@@ -79,17 +88,17 @@ class Ground:
         roots = list_roots(self.engine)
         self.engine.stock.refresh()
         self._excused_now = frozenset((*self.excused, *roots.revoked))
-        walk = Walk(self.engine, on_absent, excused=self._excused_now)
+        walk = Walk(self.engine, on_absent, excused=self._excused_now, may_lack=self.may_lack)
         passed = set(known)
         wanted = [name for name in roots.names if name not in passed]
-        # The forgotten last: what only they need may be lost without stopping anything.
-        for done, name in enumerate(sorted(wanted, key=self.is_excused)):
+        # These last: what only they need may be lost without stopping anything.
+        for done, name in enumerate(sorted(wanted, key=self.may_lack)):
             self.order.on_progress(done, len(wanted), "snapshots looked through")
             self._current = name
             walk.roots((name,))
         walk.check()
         for name in walk.unreadable:
-            self.note(f"{name} is forgotten and damaged: it cannot be brought back whole.")
+            self._note_loss(name)
         return roots, walk
 
     def see_and_rescue(self, known: Iterable[str] = ()) -> tuple[RootList, Walk, Copier]:
@@ -119,12 +128,17 @@ class Ground:
     def _absent(self, copier: Copier) -> Absent:
         def absent(is_manifest: bool, identity: bytes) -> None:
             is_there = self.engine.stock.index.locate(identity) is not None
-            if not is_there and self.is_excused(self._current):
+            if not is_there and self.may_lack(self._current):
+                self._note_loss(self._current)
                 return
             if not is_there or not self.order.dry_run:
                 copier.rescue(is_manifest, identity)
 
         return absent
+
+    def _note_loss(self, root: str) -> None:
+        if not root.startswith(PENDING):
+            self.note(f"{root} is forgotten and damaged: it cannot be brought back whole.")
 
     def _check_lost(self, copier: Copier) -> None:
         if copier.lost:

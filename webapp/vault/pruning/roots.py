@@ -53,7 +53,7 @@ def parts_of(engine: Engine, name: str, *, excused: Collection[str]) -> list[Par
 
     Raises:
         Moved: it is gone.
-        Halted: it cannot be read, so nobody knows what it needs.
+        Damaged: it cannot be read, so nobody knows what it needs.
     """
     try:
         return read_patiently(lambda: _read_parts(engine, name))
@@ -62,7 +62,7 @@ def parts_of(engine: Engine, name: str, *, excused: Collection[str]) -> list[Par
     except Damaged as error:
         if name.partition("/")[2] in excused:
             return None
-        raise halted(name, error) from error
+        raise error
 
 
 def _read_parts(engine: Engine, name: str) -> list[Part]:
@@ -82,8 +82,13 @@ def read_patiently(read: Callable[[], T]) -> T:
     return read()
 
 
-def halted(name: str, error: Damaged) -> Halted:
+def halted(name: str, error: Damaged, *, is_forgotten: bool) -> Halted:
+    words = "Run verify and repair, or forget that snapshot."
+    if is_forgotten:
+        words = (
+            "It is forgotten and can yet be brought back, so all that it may need stays. Run "
+            "verify and repair, or give up all that is forgotten: prune with --undo-for 0d."
+        )
     return Halted(
-        f"Prune stopped: {name} cannot be read ({error}), so nobody knows what it needs. "
-        "Run verify and repair, or forget that snapshot."
+        f"Prune stopped: {name} cannot be read ({error}), so nobody knows what it needs. {words}"
     )

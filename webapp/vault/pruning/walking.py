@@ -11,8 +11,13 @@ from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.manifests import Part, split_rows
 from webapp.vault.pruning.roots import Moved, halted, parts_of, read_patiently
+from webapp.vault.snapshots import PENDING
 
 T = TypeVar("T")
+
+
+class Lost(Damaged):
+    """A piece of a manifest is in no pack at all."""
 
 
 class Walk:
@@ -21,7 +26,9 @@ class Walk:
     Args:
         on_absent: called for each needed chunk that is in no pack that counts, with whether it is
             a manifest's own, and its id; once for each.
-        excused: ids of snapshots that may be unreadable: they are forgotten.
+        excused: ids of snapshots that may be unreadable: nobody will bring them back.
+        may_lack: says of which roots something may be in no pack. What reads wrong, and is there,
+            may come right again, and so stops the walk all the same.
     """
 
     def __init__(
@@ -30,10 +37,12 @@ class Walk:
         on_absent: Callable[[bool, bytes], None],
         *,
         excused: Collection[str] = (),
+        may_lack: Callable[[str], bool] = lambda root: False,
     ) -> None:
         self._engine = engine
         self._on_absent = on_absent
         self._excused = excused
+        self._may_lack = may_lack
         self._index = engine.stock.index
         self._generation = self._index.generation
         self._bits = bytearray(len(self._index) // 8 + 1)
@@ -49,15 +58,22 @@ class Walk:
             Halted: a root or manifest cannot be read.
         """
         for name in names:
-            parts = parts_of(self._engine, name, excused=self._excused)
             try:
+                parts = parts_of(self._engine, name, excused=self._excused)
                 _each(self._part, parts or ())
             except Damaged as error:
-                if name.partition("/")[2] not in self._excused:
-                    raise halted(name, error) from error
+                self._let_pass(name, error)
                 parts = None
             if parts is None:
                 self.unreadable.append(name)
+
+    def _let_pass(self, root: str, error: Damaged) -> None:
+        """Raises ``Halted`` if a root that is not whole must stop us."""
+        lenient = self._may_lack(root)
+        is_lost = lenient and isinstance(error, Lost)
+        if not is_lost and root.partition("/")[2] not in self._excused:
+            is_forgotten = lenient and not root.startswith(PENDING)
+            raise halted(root, error, is_forgotten=is_forgotten) from error
 
     def is_live(self, number: int) -> bool:
         return bool(self._bits[number >> 3] & 1 << (number & 7))
@@ -129,18 +145,20 @@ class Walk:
         except ObjectMissing:
             raise Moved("packs") from None
         except Damaged as error:
-            self._broken[ref[:32]] = error
-            raise
+            is_lost = self._index.locate(ref[:32]) is None
+            self._broken[ref[:32]] = Lost(error.object_name, error.problem) if is_lost else error
+            raise self._broken[ref[:32]] from error
         return found
 
 
 def _each(act: Callable[[T], None], items: Iterable[T]) -> None:
-    """Act on all of them, whatever is damaged of some; that is raised when the last is done."""
+    """Act on all of them, whatever is damaged of some; that is raised when the last is done. What
+    reads wrong weighs more than what is lost."""
     damage: Damaged | None = None
     for one in items:
         try:
             act(one)
         except Damaged as error:
-            damage = damage or error
+            damage = error if damage is None or isinstance(damage, Lost) else damage
     if damage is not None:
         raise damage
