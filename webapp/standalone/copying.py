@@ -32,6 +32,8 @@ def copy(
         "copied": [{"from": old.id, "to": new.id, "source": new.name} for old, new in done.copied],
         "present": done.present,
         "failed": [{"snapshot": one, "problem": str(error)} for one, error in done.failed],
+        "labels": done.labels,
+        "notes": done.notes,
         "bytes_read": done.read_bytes,
         "bytes_stored": done.stored_bytes,
     }

@@ -76,3 +76,19 @@ def test_what_cannot_be_copied_is_named_and_the_rest_is(vault, place, second, sn
     assert ended.code == 3
     assert f"not copied: {snapshots[0][:8]}" in ended.err
     assert ended.out.count(" is ") == 2
+
+
+def test_what_was_said_about_a_snapshot_later_comes_along(vault, place, second, snapshots):
+    vault("copy", place, second)
+    assert vault("hold", place, snapshots[0], "--reason", "lawsuit").code == 0
+    assert vault("tag", place, snapshots[0], "release").code == 0
+
+    brought = vault("copy", place, second)
+    assert vault("hold", place, snapshots[0], "--release").code == 0
+    released = vault("copy", place, second, "--json")
+
+    assert brought.out.startswith("2 changes of tags, pins and holds brought along.\n")
+    document = json.loads(released.out)
+    assert document["labels"] == 0
+    (note,) = document["notes"]
+    assert "stays held in the copy (lawsuit)" in note

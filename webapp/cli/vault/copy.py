@@ -11,7 +11,7 @@ import click
 from webapp.cli.framework import EXIT, Console, prints_data
 from webapp.cli.vault.options import opens_vault, passphrase_from
 from webapp.cli.vault.progress import shown
-from webapp.formatting import size
+from webapp.formatting import number, size
 from webapp.standalone import copying
 from webapp.standalone.vaults import Where
 
@@ -36,7 +36,9 @@ def copy(where: Where, second: str, *, console: Console, **options: Any) -> None
 
     SECOND is a vault of its own, with another key (lastgood vault init makes it), another place
     and its own rules for keeping. What is there already is not copied again; a copy that was
-    stopped goes on where it was.
+    stopped goes on where it was. Tags, pins and holds come along, also those given or taken back
+    since the last copy; but a hold that was released in VAULT goes on in SECOND until it is
+    released there.
 
     Example: lastgood vault copy /mnt/backup s3://offsite/backup
     """
@@ -57,6 +59,9 @@ def copy(where: Where, second: str, *, console: Console, **options: Any) -> None
 def _lines(done: dict[str, Any]) -> Iterator[str]:
     for one in done["copied"]:
         yield f"{one['from'][:8]} is {one['to'][:8]} there  {one['source']}"
+    if done["labels"]:
+        yield f"{number(done['labels'])} changes of tags, pins and holds brought along."
+    yield from done["notes"]
     yield (
         f"{len(done['copied'])} copied, {done['present']} there already; "
         f"{size(done['bytes_read'])} read, {size(done['bytes_stored'])} stored."

@@ -55,12 +55,6 @@ class RootsCheck:
             if folder + "/" == FINISHED:
                 self.snapshots[identity] = found
 
-    def leave_out_gone(self) -> None:
-        """What was forgotten, and removed for good meanwhile, needs nothing any more."""
-        storage = self._engine.storage
-        there = {item.name for folder in (FINISHED, PENDING) for item in storage.list(folder)}
-        self.names = [name for name in self.names if name in there]
-
     def parts(self, name: str) -> list[Part]:
         """The pieces of one root's manifest; none if it went away."""
         try:

@@ -153,7 +153,6 @@ class Verification:
             if self.needs.packs <= self._listed().keys():
                 break
             self._engine.stock.refresh(to_read=True)
-            self.roots.leave_out_gone()
             self.needs = needs.Needs(self._engine, self.findings)
             self._look_through_roots()
 

@@ -46,6 +46,8 @@ class Entry:
         until_ns: of a hold; 0 for ever.
         even_last: it may be forgotten though it is the last good one of its source.
         undoes: ids of entries that count no more.
+        origin: of an entry that was copied from another vault, ``VAULT/ID``: where and as what it
+            was made first; else empty.
     """
 
     what: What
@@ -56,6 +58,7 @@ class Entry:
     until_ns: int = 0
     even_last: bool = False
     undoes: tuple[str, ...] = ()
+    origin: str = ""
 
 
 class Ledger:
@@ -74,10 +77,15 @@ class Ledger:
     def entries(self, *folders: str) -> list[Entry]:
         """All that counts, as the vault says now. An object that cannot be read is left out, and
         named by ``problems``."""
+        found = self.history(*folders)
+        undone = {one for entry in found for one in entry.undoes}
+        return [one for one in found if one.id not in undone and not one.undoes]
+
+    def history(self, *folders: str) -> list[Entry]:
+        """All that was ever said, whether it counts or not; ``problems`` as with ``entries``."""
         self.problems = []
         found = {one.id: one for folder in folders for one in self._read_all(folder)}
-        undone = {one for entry in found.values() for one in entry.undoes}
-        return [one for one in found.values() if one.id not in undone and not one.undoes]
+        return list(found.values())
 
     def add(
         self,
@@ -101,7 +109,7 @@ class Ledger:
     def write(self, folder: str, entries: Iterable[Entry], *, identity: bytes, salt: bytes) -> str:
         """Store an object of entries as they are; return its name."""
         name, packed = folder + identity.hex(), tuple(entries)
-        body = json.dumps([asdict(one) for one in packed], separators=(",", ":"), sort_keys=True)
+        body = json.dumps([_facts(one) for one in packed], separators=(",", ":"), sort_keys=True)
         sealed = boxes.seal(self._ring, KINDS[folder], name, parts=(body.encode(),), salt=salt)
         self._storage.put(name, sealed)
         self._known[name] = packed
@@ -145,6 +153,11 @@ def _lies_in(error: Damaged, folder: str) -> bool:
     return error.object_name.startswith(folder)
 
 
+def _facts(entry: Entry) -> dict[str, object]:
+    facts = asdict(entry)
+    return facts if entry.origin else {key: facts[key] for key in facts if key != "origin"}
+
+
 def unpack_entries(body: bytes, name: str) -> Iterator[Entry]:
     """The entries of one object, which is called *name*."""
     try:
@@ -158,6 +171,7 @@ def unpack_entries(body: bytes, name: str) -> Iterator[Entry]:
                 until_ns=int(found["until_ns"]),
                 even_last=bool(found["even_last"]),
                 undoes=tuple(map(str, found["undoes"])),
+                origin=str(found.get("origin", "")),
             )
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise Damaged(name, "its entries are malformed") from None

@@ -7,11 +7,10 @@ is in the next. What was read back from the target and compared is published, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
 
-from webapp.items import Entry, Json, Tally
+from webapp.items import Tally
 from webapp.vault import self_test
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import Engine, Order
@@ -24,7 +23,9 @@ from webapp.vault.reader import ChunkReader
 from webapp.vault.rows import row_path
 from webapp.vault.snapshots import FINISHED, Snapshot
 from webapp.vault.transfer.comparison import Seen, compare
+from webapp.vault.transfer.copied_labels import CopiedLabels, Pair
 from webapp.vault.transfer.copied_rows import CopiedRows, Earlier
+from webapp.vault.transfer.nothing import NOTHING
 from webapp.vault.transfer.translation import Translator
 
 Tell = Callable[[int, int, str], None]
@@ -40,11 +41,15 @@ class CopyResult:
         copied: the source's snapshots and the target's, oldest first.
         present: how many of those asked for were there already.
         failed: ids of the source's snapshots that could not be copied, and why.
+        labels: how many labels were brought along, or taken back as the source has done.
+        notes: what is worth a word, in sentences.
     """
 
     copied: list[tuple[Snapshot, Snapshot]] = field(default_factory=list)
     present: int = 0
     failed: list[tuple[str, Damaged]] = field(default_factory=list)
+    labels: int = 0
+    notes: list[str] = field(default_factory=list)
     read_bytes: int = 0
     stored_bytes: int = 0
 
@@ -85,10 +90,13 @@ class _Copy:
         self._verify = verify
         self._known: dict[bytes, bytes] = {}
         self._result = CopyResult()
+        self._present: list[Pair] = []
         self._steps = (0, 0)
 
     def run(self, snapshots: Sequence[str] | None) -> CopyResult:
         todo = self._choose(snapshots)
+        labels = CopiedLabels(source=self._source, target=self._target)
+        labels.bring(self._present)
         for number, original in enumerate(todo):
             self._steps = (number * _STEPS, len(todo) * _STEPS)
             tally = Tally()
@@ -99,7 +107,9 @@ class _Copy:
                 self._result.failed.append((original.id, problem))
             else:
                 self._result.copied.append((original, copied))
+                labels.bring([(original, copied)])
             self._result.stored_bytes += tally.stored_bytes
+        self._result.labels, self._result.notes = labels.changes, labels.notes
         return self._result
 
     def _choose(self, wanted: Sequence[str] | None) -> list[Snapshot]:
@@ -110,17 +120,25 @@ class _Copy:
                 self._result.failed.append((problem.object_name.removeprefix(FINISHED), problem))
         else:
             chosen = [self._source.roots.one(one) for one in dict.fromkeys(wanted)]
-        there = self._there(forgotten=wanted is None)
-        todo = [one for one in chosen if origin_of(one, self._source.ring.vault_id) not in there]
+        there = self._there()
+        vault_id, gone = self._source.ring.vault_id, self._target.roots.forgotten()
+        todo = []
+        for one in chosen:
+            copies = there.get(origin_of(one, vault_id), [])
+            self._present += [(one, copy) for copy in copies]
+            # What the target has forgotten is copied again only if it is asked for by name.
+            if not copies or (wanted is not None and all(copy.id in gone for copy in copies)):
+                todo.append(one)
         self._result.present = len(chosen) - len(todo)
         return sorted(todo, key=lambda one: one.order)
 
-    def _there(self, *, forgotten: bool) -> set[tuple[str, str]]:
-        """What the target holds. What it has forgotten, and could bring back, is copied again only
-        if it is asked for by name."""
-        vault_id = self._target.ring.vault_id
-        found = self._target.roots.finished(forgotten=forgotten)
-        return {origin_of(one, vault_id) for one in found}
+    def _there(self) -> dict[tuple[str, str], list[Snapshot]]:
+        """What the target holds, by where it was made; with what it has forgotten and could bring
+        back."""
+        found: dict[tuple[str, str], list[Snapshot]] = {}
+        for one in self._target.roots.finished(forgotten=True):
+            found.setdefault(origin_of(one, self._target.ring.vault_id), []).append(one)
+        return found
 
     def _one(self, original: Snapshot, tally: Tally) -> Snapshot:
         self._target.stock.refresh()
@@ -138,7 +156,7 @@ class _Copy:
         index.flush()
         compare(self._target, written, seen, fresh=copied.fresh if self._verify else None)
         order = Order(
-            source=_NOTHING, report=_NOTHING, name=original.name, on_progress=lambda _: None
+            source=NOTHING, report=NOTHING, name=original.name, on_progress=lambda _: None
         )
         publisher = _CopyPublisher(
             engine=self._target,
@@ -252,31 +270,3 @@ class _CopyPublisher(Publisher):
             if one.name == own.name and one.created_ns > self.original.created_ns
         ]
         return min(later, default=own.sequence)
-
-
-class _Nothing:
-    """In place of a source and a report: the original says all there is to say."""
-
-    def entries(self) -> Iterator[Entry]:
-        return iter(())
-
-    def open(self, entry: Entry) -> BinaryIO:
-        raise FileNotFoundError
-
-    def facts(self) -> dict[str, Json]:
-        return {}
-
-    def close(self) -> None:
-        """There is nothing to give back."""
-
-    def failed(self, key: str, code: str, message: str) -> None:
-        """Nothing is read that could fail."""
-
-    def skipped(self, key: str, code: str, message: str) -> None:
-        """Nothing is left out."""
-
-    def note(self, message: str) -> None:
-        """The target's clock plays no part: a copy keeps its origin's time."""
-
-
-_NOTHING = _Nothing()
