@@ -87,7 +87,7 @@ bench: setup-dev  ## measure speed on this machine; beside restic and borg in a 
 	    $(BIN)/python -m "bench.$$(basename "$$script" .py)" $$quick || exit 1; \
 	done
 
-bench-peers: setup-dev  ## the whole comparison with restic and borg, about 25 minutes
+bench-peers: setup-dev  ## the whole comparison with restic and borg, about 35 minutes
 	@.ci/packages restic borgbackup strace mariadb-server linux-source-6.1
 	@$(BIN)/python -m bench.peers
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,20 @@ from bench.peering.timing import settle
 FILES, FOLDERS = 5000, 50
 
 
-def measure(work: Path, programs: Sequence[str], days: int) -> dict[str, Any]:
-    """Bytes read by restores, and how many times that of a fresh vault."""
+def measure(work: Path, programs: Sequence[str], days: int, *, deadline: float) -> dict[str, Any]:
+    """Bytes read by restores, and how many times that of a fresh vault.
+
+    No further day begins after *deadline*; the answer says how many there were.
+    """
     tree = work / "data" / "churn"
     _make(tree)
     used: dict[str, Program] = {name: _fresh(work / f"churn-{name}", name) for name in programs}
+    done = 0
     for day in range(days):
+        if time.monotonic() > deadline:
+            break
         _change(tree, day)
+        done += 1
         for program in used.values():
             run_all(program.backup(tree))
         if day % 20 == 19:
@@ -33,8 +41,8 @@ def measure(work: Path, programs: Sequence[str], days: int) -> dict[str, Any]:
     for name, program in used.items():
         found[name] = _amplification(work, name, program=program, tree=tree)
         say(f"churn      {name:9} {found[name]}")
-    clear([work / f"churn-{name}" for name in programs])
-    return {"days": days, "files": FILES, "programs": found}
+    clear([tree, *(work / f"churn-{name}" for name in programs)])
+    return {"days": done, "files": FILES, "programs": found}
 
 
 def _amplification(work: Path, name: str, *, program: Program, tree: Path) -> dict[str, Any]:

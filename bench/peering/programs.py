@@ -199,11 +199,15 @@ def versions(names: Sequence[str]) -> dict[str, str]:
     found = {}
     for name in names:
         if name == "lastgood":
-            commit = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-            found[name] = _said(commit) or "unknown"
+            found[name] = commit()
         else:
             found[name] = _said([name, "version" if name == "restic" else "--version"])
     return found
+
+
+def commit() -> str:
+    """What of Lastgood is measured."""
+    return _said(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]) or "unknown"
 
 
 def _said(words: list[str]) -> str:

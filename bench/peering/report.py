@@ -1,30 +1,24 @@
-"""Medians, ratios, the goals, and the Markdown."""
+"""The Markdown: a table for each data set, and the goals."""
 
 from __future__ import annotations
 
 import os
 import platform
-import statistics
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-OURS, PEER = "lastgood", "restic"
-LIBRARIES = ("blake3", "cryptography", "fastcdc", "zstandard")
+from bench.peering.goals import GOALS, OURS, PEER, goals, ratio, summary
 
-# (data set or "" for each, operation, measure, at most so many times restic's)
-GOALS = (
-    ("linux", "first", "seconds", 0.40),
-    ("random", "first", "seconds", 0.45),
-    ("linux", "unchanged", "seconds", 0.30),
-    ("linux", "first", "stored_bytes", 0.80),
-    ("linux", "restore", "seconds", 0.50),
-    ("random", "restore", "seconds", 0.50),
-    ("large", "restore", "seconds", 0.50),
+LIBRARIES = ("blake3", "cryptography", "fastcdc", "zstandard")
+UNWRITTEN = ("restore", "verify")  # operations that store nothing
+_HEAD = (
+    "Whole processes, start-up and key derivation included, interleaved, each on a fresh vault and "
+    "with a warm page cache; medians, in square brackets least and most, in round ones CPU and "
+    "most memory. Memory of a process that forks is what it and its children held together (PSS, "
+    "looked at ten times a second), if that is more than the largest of them."
 )
-PEAK_MIB = 250
 
 
 def machine() -> dict[str, str]:
@@ -47,128 +41,109 @@ def machine() -> dict[str, str]:
     }
 
 
-def summary(runs: Sequence[dict[str, Any]], measure: str) -> tuple[float, float, float]:
-    """Median, least and most."""
-    values = [float(run[measure]) for run in runs]
-    return statistics.median(values), min(values), max(values)
-
-
 def markdown(result: dict[str, Any]) -> str:
     return "\n".join(_lines(result)) + "\n"
 
 
-def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each goal that this run measured, with what was reached."""
-    found = []
-    for data, operation, measure, limit in GOALS:
-        runs = result["data"].get(data, {}).get("runs", {}).get(operation, {})
-        if OURS in runs and PEER in runs:
-            ratio = summary(runs[OURS], measure)[0] / summary(runs[PEER], measure)[0]
-            words = f"{data}, {operation}, {measure.replace('_', ' ')} against {PEER}"
-            found.append({"goal": words, "limit": limit, "found": round(ratio, 3)})
-    peaks = [
-        (summary(runs[OURS], "peak_mib")[2], f"{name}, {operation}")
-        for name, one in result["data"].items()
-        for operation, runs in one["runs"].items()
-        if OURS in runs
-    ]
-    if peaks:
-        peak, where = max(peaks)
-        found.append(
-            {"goal": f"peak memory in MiB, most of all ({where})", "limit": PEAK_MIB,
-             "found": round(peak)}
-        )  # fmt: skip
-    for one in found:
-        one["met"] = one["found"] <= one["limit"]
-    return found
+def all_met(result: dict[str, Any]) -> bool:
+    return not result["failed"] and all(one["met"] for one in goals(result))
 
 
 def _lines(result: dict[str, Any]) -> Iterator[str]:
-    yield "# Lastgood beside restic and borg"
-    yield ""
+    yield from ("## Beside restic and borg, by `make bench-peers`", "")
     yield (
         "Machine: " + ", ".join(f"{key} {value}" for key, value in result["machine"].items()) + "."
     )
     versions = ", ".join(f"{name} {value}" for name, value in result["versions"].items())
     yield f"Programs: {versions}. {result['when']}."
-    yield (
-        "Whole processes, start-up included; interleaved, on fresh vaults; median, in brackets "
-        "least and most."
-    )
+    yield _HEAD
     for name, one in result["data"].items():
-        yield from _table(name, one)
+        if one.get("runs"):
+            yield from _table(name, one)
     if result.get("syncs"):
         yield from _syncs(result["syncs"])
     if result.get("churn"):
         yield from _churn(result["churn"])
+    for part, problem in result.get("failed", {}).items():
+        yield from ("", f"**The part {part} failed**: {problem}")
     if result["quick"]:
-        yield from (
-            "",
-            "A small form of the data: starting up is most of what is measured. The goals",
-        )
+        yield ""
+        yield "A small form of the data: starting up is most of what is measured. The goals"
         yield "are for the whole of it."
-        return
     yield from _goals(goals(result))
 
 
 def _table(name: str, one: dict[str, Any]) -> Iterator[str]:
-    programs = list(next(iter(one["runs"].values())))
+    programs = sorted({program for runs in one["runs"].values() for program in runs}, key=_rank)
+    others = [program for program in programs if program != OURS]
+    place = " on S3" if name.endswith(" on S3") else ""
+    title = f"{one['label']}{place}, {one['files']:,} files, {one['bytes'] / 1e6:,.0f} MB"
     yield ""
-    yield f"## {name}: {one['label']}"
-    yield ""
-    rounds = len(next(iter(one["runs"]["first"].values()))) if "first" in one["runs"] else 0
-    yield f"{one['files']:,} files, {one['bytes'] / 1e6:,.0f} MB, rounds: {rounds}."
-    yield ""
-    heads = [f"{program} s (CPU s, peak MiB)" for program in programs]
-    ratios = [f"of {program}" for program in programs if program != OURS]
-    yield "| | " + " | ".join([*heads, *ratios]) + " |"
-    yield "|---|" + "---|" * (len(heads) + len(ratios))
+    yield f"| {title} | " + " | ".join([*programs, *(f"to {one}" for one in others), "goal"]) + " |"
+    yield "|---|" + "---|" * (len(programs) + len(others) + 1)
     for operation, runs in one["runs"].items():
-        yield f"| {operation} | " + " | ".join(_cells(runs, programs)) + " |"
-    stored = [f"| stored after {at} | " + " | ".join(_stored(one, at, programs)) + " |"
-              for at in one["runs"] if at not in {"restore", "verify"}]  # fmt: skip
-    yield from stored
+        cells = [_time_cell(runs, program) for program in programs]
+        yield _row(name, operation, "seconds", runs=runs, cells=cells, others=others)
+    for operation, runs in one["runs"].items():
+        if operation not in UNWRITTEN:
+            cells = [_size_cell(runs, program) for program in programs]
+            yield _row(name, operation, "stored_bytes", runs=runs, cells=cells, others=others)
+    rounds = {len(taken) for runs in one["runs"].values() for taken in runs.values()}
+    between = "–".join(map(str, sorted({min(rounds), max(rounds)})))
+    yield from ("", f"Rounds: {between}. Lastgood at {one.get('commit', '?')}, {one['when']} UTC.")
 
 
-def _cells(runs: dict[str, Any], programs: list[str]) -> Iterator[str]:
-    for program in programs:
-        middle, least, most = summary(runs[program], "seconds")
-        cpu, peak = summary(runs[program], "cpu_seconds")[0], summary(runs[program], "peak_mib")[2]
-        yield f"{middle:.2f} [{least:.2f}–{most:.2f}] ({cpu:.2f}, {peak:.0f})"
-    yield from _ratios(runs, programs, "seconds")
+def _row(
+    name: str,
+    operation: str,
+    measure: str,
+    *,
+    runs: dict[str, Any],
+    cells: list[str],
+    others: list[str],
+) -> str:
+    ratios = [ratio(runs, other, measure) for other in others]
+    shown = ["–" if one is None else f"{one:.2f}" for one in ratios]
+    words = operation if measure == "seconds" else f"stored after {operation}"
+    limit = GOALS.get((name, operation, measure))
+    reached = ratio(runs, PEER, measure)
+    goal = ""
+    if limit is not None and reached is not None:
+        goal = f"{limit:.2f}: " + ("met" if round(reached, 3) <= limit else "**missed**")
+    return "| " + " | ".join([words, *cells, *shown, goal]) + " |"
 
 
-def _stored(one: dict[str, Any], operation: str, programs: list[str]) -> Iterator[str]:
-    runs = one["runs"][operation]
-    for program in programs:
-        yield f"{summary(runs[program], 'stored_bytes')[0] / 1e6:,.1f} MB"
-    yield from _ratios(runs, programs, "stored_bytes")
+def _time_cell(runs: dict[str, Any], program: str) -> str:
+    if program not in runs:
+        return "–"
+    middle, least, most = summary(runs[program], "seconds")
+    cpu, peak = summary(runs[program], "cpu_seconds")[0], summary(runs[program], "peak_mib")[2]
+    spread = f" [{least:.2f}–{most:.2f}]" if len(runs[program]) > 1 else ""
+    return f"{middle:.2f} s{spread} ({cpu:.1f} s, {peak:.0f} MiB)"
 
 
-def _ratios(runs: dict[str, Any], programs: list[str], measure: str) -> Iterator[str]:
-    for program in programs:
-        if program == OURS:
-            continue
-        if OURS not in runs:
-            yield "–"
-            continue
-        yield f"{summary(runs[OURS], measure)[0] / summary(runs[program], measure)[0]:.2f}"
+def _size_cell(runs: dict[str, Any], program: str) -> str:
+    return f"{summary(runs[program], 'stored_bytes')[0] / 1e6:,.1f} MB" if program in runs else "–"
+
+
+def _rank(program: str) -> tuple[int, str]:
+    return {OURS: 0, PEER: 1}.get(program, 2), program
 
 
 def _syncs(found: dict[str, Any]) -> Iterator[str]:
     for data, operations in found.items():
         programs = list(next(iter(operations.values())))
-        yield from ("", f"## fsync, fdatasync and syncfs calls: {data}", "")
-        yield "| | " + " | ".join(programs) + " |"
+        yield ""
+        yield f"| fsync, fdatasync, syncfs: {data} | " + " | ".join(programs) + " |"
         yield "|---|" + "---|" * len(programs)
         for operation, counts in operations.items():
             yield f"| {operation} | " + " | ".join(f"{counts[one]:,}" for one in programs) + " |"
 
 
 def _churn(found: dict[str, Any]) -> Iterator[str]:
-    yield from ("", f"## Reading after {found['days']} daily snapshots with 1 % churn", "")
-    yield "Bytes that a restore of the newest reads; beside it, how many times what it reads from a"
-    yield "fresh vault that holds only that state."
+    yield ""
+    yield f"Bytes that a restore of the newest of {found['days']} daily snapshots with 1 % churn"
+    yield f"({found['files']:,} files) reads, and how many times what it reads from a fresh vault:"
     yield ""
     yield "| | fresh | after all days | after a prune | stored | stored after the prune |"
     yield "|---|---|---|---|---|---|"
@@ -186,19 +161,7 @@ def _churn(found: dict[str, Any]) -> Iterator[str]:
 def _goals(found: list[dict[str, Any]]) -> Iterator[str]:
     if not found:
         return
-    yield from ("", "## The goals", "", "| goal | at most | measured | |", "|---|---|---|---|")
+    yield from ("", "| goal | at most | measured | |", "|---|---|---|---|")
     for one in found:
-        yield (
-            f"| {one['goal']} | {one['limit']} | {one['found']} | "
-            f"{'met' if one['met'] else '**missed**'} |"
-        )
-
-
-def say_goals(result: dict[str, Any]) -> bool:
-    """Print each goal; say whether all were met."""
-    found = goals(result)
-    for one in found:
-        mark = "met   " if one["met"] else "MISSED"
-        print(f"{mark} {one['found']:8} of at most {one['limit']:5}  {one['goal']}",
-              file=sys.stderr)  # fmt: skip
-    return all(one["met"] for one in found)
+        met = "met" if one["met"] else "**missed**"
+        yield f"| {one['goal']} | {one['limit']} | {one['found']} | {met} |"

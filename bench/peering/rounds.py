@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from bench.peering.timing import Ran, settle
 
 OPERATIONS = ("first", "unchanged", "changed", "restore", "verify", "prune")
 SYNCED = ("first", "unchanged", "restore")
+READING = ("restore", "verify")
 YOUNG_SECONDS = 2.5  # younger files are read again by whoever is careful, which is another test
-Results = dict[str, dict[str, dict[str, list[dict[str, Any]]]]]
+MANY_FILES = 1000  # so many are deleted at the very end: a file system is slow after mass deletes
+Runs = dict[str, dict[str, list[dict[str, Any]]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +28,9 @@ class Plan:
     """What is measured on one data set.
 
     Attributes:
-        place: ``local`` or ``s3``.
         checks: compare the first round's restores with the source.
-        deadline: no further round begins after it; the first always does.
+        deadline: only the first round begins if it would not end before it.
+        wrote: called after each operation of all programs.
     """
 
     data: DataSet
@@ -39,22 +41,29 @@ class Plan:
     s3: S3 | None = None
     checks: bool = True
     deadline: float = float("inf")
+    wrote: Callable[[], object] = bool
 
     @property
     def key(self) -> str:
         return self.data.name + (" on S3" if self.s3 else "")
 
 
-def measure(plan: Plan) -> dict[str, Any]:
-    """All rounds; ``{operation: {program: [run, …]}}``."""
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for number in range(plan.rounds):
-        if number and time.monotonic() > plan.deadline:
-            say(f"{plan.key:10} {number} rounds only: the time is over")
-            break
-        _one_round(plan, number, found)
+def measure(plan: Plan, found: dict[str, Any]) -> None:
+    """All rounds; *found* gets ``runs: {operation: {program: [run, …]}}`` as they end."""
+    plan.data.reset()
     files, total = bytes_in(plan.data.tree)
-    return {"label": plan.data.label, "files": files, "bytes": total, "runs": found}
+    runs: Runs = {}
+    found |= {"label": plan.data.label, "files": files, "bytes": total, "runs": runs}
+    longest = 0.0
+    for number in range(plan.rounds):
+        started = time.monotonic()
+        if number and started + longest > plan.deadline:
+            say(f"{plan.key:10} {number} rounds only: another would take too long")
+            break
+        used = _one_round(plan, number, runs)
+        if files < MANY_FILES:
+            clear(used)
+        longest = max(longest, time.monotonic() - started)
 
 
 def syncs(plan: Plan) -> dict[str, dict[str, int]]:
@@ -72,7 +81,8 @@ def syncs(plan: Plan) -> dict[str, dict[str, int]]:
     return found
 
 
-def _one_round(plan: Plan, number: int, found: dict[str, dict[str, list[dict[str, Any]]]]) -> None:
+def _one_round(plan: Plan, number: int, found: Runs) -> list[Path]:
+    """Returns the folders that it made."""
     plan.data.reset()
     order = [plan.programs[(at + number) % len(plan.programs)] for at in range(len(plan.programs))]
     places = {name: plan.work / f"{plan.key.replace(' ', '-')}-{number}-{name}" for name in order}
@@ -84,8 +94,9 @@ def _one_round(plan: Plan, number: int, found: dict[str, dict[str, list[dict[str
             settle(YOUNG_SECONDS)
         for name in order:
             target = places[name] / "restored"
-            commands = _commands(programs[name], operation, plan.data.tree, target)
-            ran = run_all(commands)
+            if operation in READING:
+                _warm(programs[name].vault)
+            ran = run_all(_commands(programs[name], operation, plan.data.tree, target))
             settle()
             stored = programs[name].stored_bytes()
             _note(plan, number, operation=operation, name=name, ran=ran, stored=stored)
@@ -94,7 +105,8 @@ def _one_round(plan: Plan, number: int, found: dict[str, dict[str, list[dict[str
             )
             if operation == "restore" and plan.checks and number == 0:
                 _check_restored(programs[name].restored(plan.data.tree, target), plan.data.tree)
-    clear([*places.values(), *(program.vault for program in programs.values())])
+        plan.wrote()
+    return [*places.values(), *(program.vault for program in programs.values())]
 
 
 def operations_of(data: DataSet, wanted: Sequence[str]) -> list[str]:
@@ -120,6 +132,15 @@ def _fresh(plan: Plan, name: str, place: Path) -> Program:
     return program
 
 
+def _warm(vault: Path) -> None:
+    """Nobody waits for the disk: what a program reads lies in memory, whoever wrote it last."""
+    for path in vault.rglob("*"):
+        if path.is_file():
+            with path.open("rb", buffering=0) as file:
+                while file.read(1 << 20):
+                    pass
+
+
 def _note(plan: Plan, number: int, *, operation: str, name: str, ran: Ran, stored: int) -> None:
     say(
         f"{plan.key:10} {number + 1} {operation:18} {name:9} {ran.seconds:7.2f} s "
@@ -140,10 +161,12 @@ def _check_restored(restored: Path, tree: Path) -> None:
 
 
 def clear(places: Sequence[Path]) -> None:
-    """Delete, and let the disk finish with it: file systems are slow after mass deletes."""
-    for place in places:
+    """Delete, and let the disk finish with it."""
+    there = [place for place in places if place.exists()]
+    for place in there:
         shutil.rmtree(place, ignore_errors=True)
-    settle(2)
+    if there:
+        settle(2)
 
 
 def say(line: str) -> None:
