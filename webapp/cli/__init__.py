@@ -49,9 +49,32 @@ class _Nouns(click.Group):
         return next(one for one in module.COMMANDS if one.name == cmd_name)
 
 
+def _tell_version(context: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"lastgood {_version()}")
+        context.exit()
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("lastgood")
+    except PackageNotFoundError:
+        return "of a source tree, not installed"
+
+
 @click.group(
     cls=_Nouns,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    help="Show the version and exit.",
 )
 def lastgood() -> None:
     """Back up, preview, restore, and prove it: for many customers from one place.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import socket
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -40,19 +41,23 @@ class Console:
         """Whether ``--json`` was given; for commands that print their one document bit by bit."""
         return self._as_json
 
-    def data(self, document: Any, lines: Callable[[], list[str]]) -> None:
-        """Print one JSON document with ``--json``, else the lines for a person."""
+    def data(self, document: Any, lines: Callable[[], list[str]], *, matters: bool = True) -> None:
+        """Print one JSON document with ``--json``, else the lines for a person.
+
+        Args:
+            matters: it is said even to those who asked for quiet.
+        """
         if self._as_json:
             click.echo(json.dumps(document, default=_as_text, ensure_ascii=False))
-            return
-        for line in lines():
-            click.echo(line)
+        elif matters or not is_quiet():
+            for line in lines():
+                click.echo(harmless(line))
 
     def each(self, rows: Iterable[Any], line: Callable[[Any], str]) -> None:
         """Print many rows as they come: with ``--json`` one array, else a line for each."""
         if not self._as_json:
             for row in rows:
-                click.echo(line(row))
+                click.echo(harmless(line(row)))
             return
         before = "["
         for row in rows:
@@ -64,9 +69,30 @@ class Console:
     def say(message: str) -> None:
         click.echo(message, err=True)
 
+    def say_plainly(self, message: str) -> None:
+        """The same, as what this program says, and nothing in it can steer a terminal."""
+        self.say(f"lastgood: {harmless(message)}")
+
     @staticmethod
     def complain(error: Exception) -> None:
         click.echo(f"lastgood: {error}", err=True)
+
+
+QUIET = "lastgood.quiet"
+
+
+def is_quiet() -> bool:
+    """Whether ``--quiet`` was given to the command that runs."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET))
+
+
+def harmless(line: str) -> str:
+    """*line* with what could steer a terminal written out: others chose names and reasons."""
+    return _STEERING.sub(lambda found: f"\\x{ord(found[0]):02x}", line)
+
+
+_STEERING = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def _as_text(value: object) -> str:

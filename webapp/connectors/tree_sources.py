@@ -55,7 +55,7 @@ class TreeSource:
         excluded = self._rules.excluded
         asked = [path for path in walk.left_out if excluded is not None and excluded(path)]
         if asked:
-            shown = asked[0].decode("utf-8", "backslashreplace")
+            shown = key_of(self._section + b"/" + asked[0])
             self._report.note(f"{len(asked)} left out as asked, the first being {shown}.")
 
     def _single(self) -> Iterator[Entry]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from webapp.hosts.beneath import open_quietly
 from webapp.hosts.facts import describe
-from webapp.items import Entry, Report, Sighting, key_of
+from webapp.items import Entry, Report, Sighting, key_of, path_to_text
 
 OUR_TEMPORARY = re.compile(rb"\.lastgood-[0-9a-f]{32}-[0-9]+\.part", re.DOTALL)
 """Names of what a live restore has not finished; never captured, compared or planned."""
@@ -33,11 +33,16 @@ class Rules:
         excluded: asked with the path relative to the root; a folder is left out with all below.
         hidden: relative paths that belong to another part of the source.
         closed: ``(device, inode)`` of folders that must not be gone into: our own data.
+        marked: asked with each open folder and its names which of them says that nothing else in
+            it is worth keeping; empty if none does.
+        one_device: folders where another file system is mounted are not gone into.
     """
 
     excluded: Callable[[bytes], bool] | None = None
     hidden: frozenset[bytes] = frozenset()
     closed: frozenset[tuple[int, int]] = frozenset()
+    marked: Callable[[int, list[bytes]], bytes] | None = None
+    one_device: bool = False
 
     def leave_out(self, path: bytes) -> bool:
         """Say whether *path*, or a folder that it lies in, is left out by name."""
@@ -159,6 +164,9 @@ class Walk:
             self._skipped(path, "inside_own_data", "It lies inside the data folder or a vault.")
             return False
         if status.st_dev != self._device:
+            if self.rules.one_device:
+                self._skipped(path, "other_file_system", "Another file system is mounted there.")
+                return True
             self.report.note(f"{key_of(self._full(path))} is on another file system; included.")
         try:
             self._enter(path)
@@ -177,7 +185,7 @@ class Walk:
             folder = open_quietly(self.root, path, _FOLDER)
         try:
             status = os.fstat(folder)
-            names = _names(folder)
+            names = self._wanted(folder, path)
         except OSError:
             os.close(folder)
             raise
@@ -186,6 +194,15 @@ class Walk:
         prefix = path + b"/" if path else b""
         full = self._full(path) + b"/"
         self._levels.append(_Level(path, prefix, full, folder, identity, iter(names)))
+
+    def _wanted(self, folder: int, path: bytes) -> list[bytes]:
+        names = _names(folder)
+        mark = self.rules.marked(folder, names) if self.rules.marked else b""
+        if not mark:
+            return names
+        told = path_to_text(mark)
+        self._skipped(path, "marked", f"Of this folder only {told} is kept, as it asks for.")
+        return [mark]
 
     def _leave(self) -> None:
         self._close(self._levels.pop())

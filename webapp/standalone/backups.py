@@ -11,7 +11,8 @@ from pathlib import Path
 
 from webapp.formatting import number, size
 from webapp.items import Tally, path_to_text
-from webapp.standalone.paths import PathsSource, outermost, section_of
+from webapp.standalone.leaving_out import LeaveOut
+from webapp.standalone.paths import EVERYTHING, PathsSource, outermost, section_of
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.engine import BackupResult
 from webapp.vault.matching import Match
@@ -37,7 +38,7 @@ class Wish:
 
     paths: tuple[str, ...]
     source: str = ""
-    exclude: tuple[str, ...] = ()
+    leave_out: LeaveOut = EVERYTHING
     reason: str = ""
     tags: tuple[str, ...] = ()
     paranoid: bool = False
@@ -65,7 +66,7 @@ class Complaints:
             self.say(f"left out: {_shown(key)}: {message}")
 
     def note(self, message: str) -> None:
-        self.say(message)
+        self.say(message.replace("tree:", "/"))  # a key, where a person thinks of a path
 
 
 def back_up(where: Where, wish: Wish, *, say: Say, tell: Tell) -> Document:
@@ -85,7 +86,7 @@ def back_up(where: Where, wish: Wish, *, say: Say, tell: Tell) -> Document:
     with opened(where) as vault:
         report = CountedReport(Complaints(say))
         source = PathsSource(
-            wish.paths, report=report, exclude=wish.exclude, own_data=_own_data(where)
+            wish.paths, report=report, leave_out=wish.leave_out, own_data=_own_data(where)
         )
         try:
             result = _run(vault, source, wish, report=report, tell=tell)

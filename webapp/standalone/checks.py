@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from webapp.items import StoredEntry, is_safe
+from webapp.standalone.listing import shown_text
 from webapp.standalone.naming import snapshot_called
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.checks.coverage import CoverageReport
@@ -59,10 +60,19 @@ def _document(report: VerifyReport) -> Document:
         "ok": report.ok,
         "objects": report.objects,
         "bytes_read": report.bytes_read,
-        "errors": report.errors,
+        "errors": [_shown(one) for one in report.errors],
         "notes": report.notes,
         "coverage": _coverage(report.coverage) if report.coverage else None,
     }
+
+
+def _shown(error: dict[str, Any]) -> Document:
+    """With its paths as all other verbs show them."""
+    return {**error, "paths": [shown_text(path) for path in error.get("paths", ())]}
+
+
+def _lost(one: dict[str, Any]) -> Document:
+    return {**one, "path": shown_text(one["path"])}
 
 
 def _coverage(found: CoverageReport) -> Document:
@@ -98,12 +108,12 @@ def repair(where: Where, mending: Mending, *, tell: Tell) -> Document:
     return {
         "ok": report.ok,
         "dry_run": report.is_dry,
-        "found": report.found,
+        "found": [_shown(one) for one in report.found],
         "actions": report.actions,
         "restored_chunks": report.restored_chunks,
-        "lost": report.lost,
+        "lost": [_lost(one) for one in report.lost],
         "lost_count": report.lost_count,
-        "left": report.left,
+        "left": [_shown(one) for one in report.left],
         "notes": report.notes,
         "seconds": round(time.monotonic() - started, 3),
     }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from webapp.errors import Invalid
 from webapp.standalone.listing import Document
 from webapp.standalone.naming import snapshot_called
 from webapp.standalone.vaults import Where, opened
 
 Tell = Callable[[int, int, str], None]
+_OWN_VAULT = "a second copy needs a vault of its own. Make one with: lastgood vault init SECOND"
 
 
 def copy(
@@ -20,8 +22,14 @@ def copy(
     verify: bool = False,
     tell: Tell,
 ) -> Document:
-    """Copy these snapshots, or one source's, or all; what is there already is left out."""
+    """Copy these snapshots, or one source's, or all; what is there already is left out.
+
+    Raises:
+        Invalid: it is one vault, named twice.
+    """
     with opened(where) as vault, opened(second) as target:
+        if target.vault_id == vault.vault_id:
+            raise Invalid({"second": f"Both are vault {vault.vault_id[:8]}: {_OWN_VAULT}"})
         chosen: list[str] | None = None
         if snapshots:
             chosen = [snapshot_called(vault, name).id for name in snapshots]

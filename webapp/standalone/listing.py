@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
+from itertools import islice
 
 from webapp.items import EntryKind, StoredEntry, is_safe, path_to_text, text_to_path
 from webapp.standalone.naming import snapshot_called
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.errors import SnapshotMissing
+from webapp.vault.retention.labels import Label, is_good, tags_of
 from webapp.vault.snapshots import Snapshot
 from webapp.vault.vault import Vault
 
 TREE = b"tree"
+_IN_TREE = re.compile(r"(^|^everything from | to before )tree/")
 Document = dict[str, object]
 
 
-def snapshots(where: Where, *, source: str | None = None) -> list[Document]:
-    """All snapshots, or one source's, newest first."""
+def snapshots(
+    where: Where,
+    *,
+    source: str | None = None,
+    tags: Collection[str] = (),
+    last: int | None = None,
+) -> list[Document]:
+    """All snapshots, or one source's, newest first, with what was said about each.
+
+    Args:
+        tags: only those that have all of these.
+        last: only so many.
+    """
     with opened(where) as vault:
-        return [described(one) for one in vault.snapshots(source)]
+        labels = vault.labels()
+        chosen = (
+            one for one in vault.snapshots(source) if set(tags) <= tags_of(one, labels[one.id])
+        )
+        return [described(one) | labelled(one, labels[one.id]) for one in islice(chosen, last)]
+
+
+def labelled(snapshot: Snapshot, label: Label) -> Document:
+    """Tags, pin and holds of a snapshot."""
+    return {
+        "tags": sorted(tags_of(snapshot, label)),
+        "pinned": label.is_pinned,
+        "holds": [{"reason": one.text, "until_ns": one.until_ns or None} for one in label.holds],
+    }
 
 
 def described(snapshot: Snapshot) -> Document:
@@ -32,6 +60,7 @@ def described(snapshot: Snapshot) -> Document:
         "dirs": counts.get("folders", 0),
         "bytes": counts.get("logical_bytes", 0),
         "failed": counts.get("failed", 0),
+        "good": is_good(snapshot),
         "reason": snapshot.reason,
         "metadata": dict(snapshot.metadata),
         "parent": snapshot.parent,
@@ -85,6 +114,11 @@ def shown_path(path: bytes) -> str:
     """``tree/srv/web`` → ``/srv/web``; databases and configuration keep their section."""
     section, _, rest = path.partition(b"/")
     return "/" + path_to_text(rest) if section == TREE else path_to_text(path)
+
+
+def shown_text(words: str) -> str:
+    """The same for what a check says: a path as text, or from which to which there are some."""
+    return _IN_TREE.sub(r"\1/", words)
 
 
 def _entry(entry: StoredEntry) -> Document:

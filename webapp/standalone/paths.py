@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from webapp.connectors.base import Surroundings
-from webapp.connectors.excluding import excluder
 from webapp.connectors.tree import Tree
 from webapp.connectors.tree_sources import Found, TreeSource
 from webapp.errors import ConnectorError
@@ -23,16 +22,17 @@ from webapp.hosts.facts import describe
 from webapp.hosts.sight import Sight
 from webapp.hosts.walk import Rules
 from webapp.items import Entry, Eyes, Json, Report, Sighting, key_of, sort_key
+from webapp.standalone.leaving_out import LeaveOut
 
 SECTION = b"tree"
+EVERYTHING = LeaveOut()
 
 
 class PathsSource:
     """An ``EntrySource`` of *paths*; close it after use.
 
     Args:
-        exclude: patterns. One that begins with ``/`` counts from ``/``; others are held against
-            names, and against paths relative to each of *paths*.
+        leave_out: what is not wanted.
         own_data: folders that are left out: vault and cache.
 
     Raises:
@@ -44,16 +44,15 @@ class PathsSource:
         paths: Iterable[str],
         *,
         report: Report,
-        exclude: Iterable[str] = (),
+        leave_out: LeaveOut = EVERYTHING,
         own_data: Iterable[Path] = (),
     ) -> None:
-        patterns = tuple(exclude)
         around = Surroundings(roots=(Path("/"),), own_data=tuple(own_data), scratch=Path("/"))
         self._parts: list[_Part] = []
         problems: list[ConnectorError] = []
         for path in outermost(paths):
             try:
-                self._parts.append(_Part(path, around, patterns=patterns, report=report))
+                self._parts.append(_Part(path, around, leave_out=leave_out, report=report))
             except ConnectorError as error:
                 report.failed(key_of(section_of(path)), error.code, str(error))
                 problems.append(error)
@@ -95,7 +94,7 @@ class _Part:
     """One of the named paths: a folder, or a single file in the folder around it."""
 
     def __init__(
-        self, path: str, around: Surroundings, *, patterns: tuple[str, ...], report: Report
+        self, path: str, around: Surroundings, *, leave_out: LeaveOut, report: Report
     ) -> None:
         self.top = section_of(path)
         self._is_folder = os.path.isdir(path)
@@ -106,7 +105,7 @@ class _Part:
             root, only = os.path.dirname(path), os.fsencode(os.path.basename(path))
         self._root = root
         tree = _Tree(section_of(root), root, surroundings=around, only=only)
-        tree.left_out = _left_out(os.fsencode(root), patterns)
+        tree.leave_out = leave_out
         self.source: TreeSource = tree.source(report)
         self._prefix = self.top.rstrip(b"/") + b"/"
 
@@ -137,10 +136,15 @@ class _Part:
 class _Tree(Tree):
     """A ``Tree`` whose exclusions know the full path."""
 
-    left_out: Callable[[bytes], bool] | None = None
+    leave_out = EVERYTHING
 
     def rules(self, place: Place) -> Rules:
-        return replace(super().rules(place), excluded=self.left_out)
+        return replace(
+            super().rules(place),
+            excluded=self.leave_out.below(os.fsencode(self.path)),
+            marked=self.leave_out.mark(),
+            one_device=self.leave_out.one_file_system,
+        )
 
 
 def outermost(paths: Iterable[str]) -> list[str]:
@@ -174,13 +178,3 @@ def _folder_entry(path: str, called: bytes) -> Entry:
         os.close(folder)
     assert found is not None
     return found
-
-
-def _left_out(root: bytes, patterns: tuple[str, ...]) -> Callable[[bytes], bool] | None:
-    """The question whether a path, relative to *root*, is left out."""
-    near = excluder(one for one in patterns if not one.strip().startswith("/"))
-    full = excluder(one for one in patterns if one.strip().startswith("/"))
-    if full is None:
-        return near
-    prefix = root.strip(b"/") + b"/" if root.strip(b"/") else b""
-    return lambda path: full(prefix + path) or (near is not None and near(path))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from webapp.errors import AppError, Invalid
 from webapp.vault.errors import (
     Damaged,
-    KeysDestroyed,
     NotAVault,
     ObjectExists,
     ObjectMissing,
@@ -14,7 +13,6 @@ from webapp.vault.errors import (
     StorageFull,
     StorageUnavailable,
     VaultError,
-    WrongKey,
 )
 
 DONE, FAILED, USAGE, UNREADABLE, NO_VAULT, BUSY, WRONG_KEY = 0, 1, 2, 3, 10, 11, 12
@@ -28,8 +26,6 @@ _CODES: dict[str, int] = {
 }
 _SENTENCES: tuple[tuple[type[VaultError], str], ...] = (
     (NotAVault, "{error} Check the address, or make a vault with: lastgood vault init VAULT"),
-    (KeysDestroyed, "{error}"),
-    (WrongKey, "{error} Check LASTGOOD_VAULT_PASSPHRASE or the file that --passphrase-file names."),
     (Damaged, "The vault is damaged: {error}. Run: lastgood vault verify VAULT"),
     (ObjectMissing, "The vault is damaged: {error} is missing. Run: lastgood vault verify VAULT"),
     (ObjectExists, "The vault already holds another object of this name: {error}"),

@@ -36,6 +36,7 @@ class Wish:
         source: whose newest snapshot ``latest`` means.
         paranoid: compare files by what is in them, and read again what was written.
         by_name: give files to users by name, where the name exists here.
+        verbose: tell of each entry that is created or updated.
     """
 
     snapshot: str
@@ -45,6 +46,7 @@ class Wish:
     dry_run: bool = False
     paranoid: bool = False
     by_name: bool = False
+    verbose: bool = False
 
 
 def restore(where: Where, wish: Wish, *, tell: Tell, show: Show) -> Document:
@@ -81,7 +83,7 @@ def restore(where: Where, wish: Wish, *, tell: Tell, show: Show) -> Document:
                 include=include,
                 dry_run=wish.dry_run,
                 paranoid=wish.paranoid,
-                on_item=_shower(show, everything=wish.dry_run),
+                on_item=_shower(show, everything=wish.dry_run or wish.verbose),
                 on_progress=_teller(tell),
             )
             target.finish(whole=not include)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webapp.errors import Invalid
+from webapp.standalone.listing import labelled
 from webapp.standalone.naming import snapshot_called
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.errors import SnapshotMissing
 from webapp.vault.retention.forgetting import ForgetReport
-from webapp.vault.retention.labels import Label, tags_of
 from webapp.vault.retention.rules import Policy
 from webapp.vault.snapshots import Snapshot
 from webapp.vault.vault import Vault
@@ -159,10 +159,4 @@ def _brief(snapshot: Snapshot) -> Document:
 
 
 def _labelled(vault: Vault, snapshot: Snapshot) -> Document:
-    label: Label = vault.labels()[snapshot.id]
-    return {
-        **_brief(snapshot),
-        "tags": sorted(tags_of(snapshot, label)),
-        "pinned": label.is_pinned,
-        "holds": [{"reason": one.text, "until_ns": one.until_ns or None} for one in label.holds],
-    }
+    return {**_brief(snapshot), **labelled(snapshot, vault.labels()[snapshot.id])}

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from webapp.vault.errors import KeysDestroyed, NotAVault, WrongKey
 from webapp.vault.keys import Passphrase
 from webapp.vault.storage.addresses import open_storage
 from webapp.vault.storage.base import Storage
@@ -20,11 +21,13 @@ class Where:
     Attributes:
         address: a path, ``s3://bucket/prefix`` or ``rclone:remote:path``.
         cache_dir: where copies of the index are kept between runs; None keeps none.
+        origin: where the passphrase came from, in words.
     """
 
     address: str
     passphrase: str = field(repr=False)
     cache_dir: Path | None = None
+    origin: str = "the passphrase"
 
     def storage(self) -> Storage:
         return open_storage(self.address)
@@ -52,7 +55,17 @@ def opened(where: Where) -> Iterator[Vault]:
     Raises:
         NotAVault, WrongKey, NewerFormat, Damaged, StorageError: it cannot be opened.
     """
-    with closing(where.storage()) as storage:
-        wrap = Passphrase(where.passphrase)
-        with closing(Vault.open(storage, wrap=wrap, cache_dir=where.cache_dir)) as vault:
-            yield vault
+    with closing(where.storage()) as storage, closing(_open(where, storage)) as vault:
+        yield vault
+
+
+def _open(where: Where, storage: Storage) -> Vault:
+    """Say which vault it is: a command may name two."""
+    try:
+        return Vault.open(storage, wrap=Passphrase(where.passphrase), cache_dir=where.cache_dir)
+    except KeysDestroyed:
+        raise
+    except WrongKey as error:
+        raise WrongKey(f"{where.address}: {error} Check {where.origin}.") from None
+    except NotAVault as error:
+        raise NotAVault(f"{where.address}: {error}") from None

@@ -40,7 +40,7 @@ def test_what_is_lost_is_named_and_ends_with_1(vault, made, data):
 
     assert ended.code == again.code == 1
     (lost,) = ended.data["lost"]
-    assert lost["path"] == f"tree{data}/big"
+    assert lost["path"] == f"{data}/big"
     assert lost["ranges"]
     assert "lost: " in again.out
     assert f"{data}/big: bytes " in again.out

@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from webapp.cli.framework import EXIT, Console, prints_data
 from webapp.cli.vault.options import opens_vault
-from webapp.cli.vault.progress import shown
+from webapp.cli.vault.progress import may_be_quiet, shown
 from webapp.formatting import length, number, size
 from webapp.standalone.backups import Wish, back_up
+from webapp.standalone.leaving_out import LeaveOut, paths_in, patterns_in
 from webapp.standalone.vaults import Where
+
+_FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
 @click.command("backup")
 @opens_vault
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+@click.argument("paths", nargs=-1, metavar="PATH…", type=click.Path())
+@click.option(
+    "--files-from",
+    multiple=True,
+    type=_FILE,
+    metavar="FILE",
+    help="Back up the paths that FILE names, too, one in a line; - is stdin.",
+)
 @click.option("--source", default="", metavar="NAME", help="The source; default: host and paths.")
 @click.option(
     "--exclude",
     multiple=True,
     metavar="PATTERN",
     help="Leave out, such as *.log or /home/*/.cache; may be given again.",
+)
+@click.option(
+    "--exclude-file",
+    "exclude_files",
+    multiple=True,
+    type=_FILE,
+    metavar="FILE",
+    help="Leave out what FILE says, one pattern in a line; # begins a comment.",
+)
+@click.option(
+    "--exclude-caches", is_flag=True, help="Leave out what is in folders with a CACHEDIR.TAG."
+)
+@click.option(
+    "--exclude-if-present",
+    multiple=True,
+    metavar="NAME",
+    help="Leave out what is in folders that hold a file NAME, such as .nobackup.",
+)
+@click.option(
+    "-x",
+    "--one-file-system",
+    is_flag=True,
+    help="Leave out what is mounted below a PATH; the folder itself is kept.",
 )
 @click.option(
     "--parallel",
@@ -41,6 +75,7 @@ from webapp.standalone.vaults import Where
 @click.option("--paranoid", is_flag=True, help="Read every file, whatever its times say.")
 @click.option("--reason", default="", metavar="TEXT", help="Kept with the snapshot.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given again.")
+@may_be_quiet
 @prints_data
 def backup(where: Where, console: Console, **wishes: Any) -> int:
     """Back up files and folders into a new snapshot in VAULT.
@@ -50,14 +85,26 @@ def backup(where: Where, console: Console, **wishes: Any) -> int:
 
     Example: lastgood vault backup /mnt/backup /etc /home --exclude /home/*/.cache
     """
+    leave_out = _left_out(wishes)
+    paths = (*wishes.pop("paths"), *paths_in(wishes.pop("files_from")))
+    if not paths:
+        raise click.UsageError("Name at least one PATH to back up, or --files-from FILE.")
     with shown("backup") as tell:
-        made = back_up(where, Wish(**wishes), say=_say, tell=tell)
-    console.data(made, lambda: _lines(made))
-    return EXIT.PARTIAL if made["failed"] else EXIT.DONE  # fmt: skip
+        wish = Wish(paths=paths, leave_out=leave_out, **wishes)
+        made = back_up(where, wish, say=console.say_plainly, tell=tell)
+    failed = bool(made["failed"])
+    console.data(made, lambda: _lines(made), matters=failed)
+    return EXIT.PARTIAL if failed else EXIT.DONE
 
 
-def _say(line: str) -> None:
-    click.echo(f"lastgood: {line}", err=True)
+def _left_out(wishes: dict[str, Any]) -> LeaveOut:
+    """Take out of the *wishes* what is not wanted."""
+    return LeaveOut(
+        patterns=(*wishes.pop("exclude"), *patterns_in(wishes.pop("exclude_files"))),
+        caches=wishes.pop("exclude_caches"),
+        marked_by=wishes.pop("exclude_if_present"),
+        one_file_system=wishes.pop("one_file_system"),
+    )
 
 
 def _lines(made: dict[str, Any]) -> list[str]:

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from webapp.cli.framework import EXIT, Console, prints_data
-from webapp.cli.vault.options import opens_vault, passphrase_from
-from webapp.cli.vault.progress import shown
+from webapp.cli.vault.options import opens_vault, place
+from webapp.cli.vault.passphrases import passphrase_from
+from webapp.cli.vault.progress import may_be_quiet, shown
 from webapp.formatting import number, size
 from webapp.standalone import copying
 from webapp.standalone.vaults import Where
@@ -30,6 +31,7 @@ TO_VARIABLE = "LASTGOOD_VAULT_TO_PASSPHRASE"
     metavar="FILE",
     help=f"Read the passphrase of SECOND from FILE; else {TO_VARIABLE} holds it.",
 )
+@may_be_quiet
 @prints_data
 def copy(where: Where, second: str, *, console: Console, **options: Any) -> None:
     """Copy snapshots from VAULT into the vault SECOND, all or those that are named.
@@ -42,14 +44,12 @@ def copy(where: Where, second: str, *, console: Console, **options: Any) -> None
 
     Example: lastgood vault copy /mnt/backup s3://offsite/backup
     """
-    from webapp.standalone.vaults import Where
-
     file = options.pop("to_passphrase_file")
-    passphrase = passphrase_from(file, variable=TO_VARIABLE, option="--to-passphrase-file")
-    target = Where(address=second, passphrase=passphrase, cache_dir=where.cache_dir)
+    given = passphrase_from(file, variable=TO_VARIABLE, option="--to-passphrase-file")
+    target = place(second, given, cache_dir=where.cache_dir)
     with shown("copy") as tell:
         done = copying.copy(where, target, tell=tell, **options)
-    console.data(done, lambda: list(_lines(done)))
+    console.data(done, lambda: list(_lines(done)), matters=bool(done["failed"]))
     for one in done["failed"]:  # type: ignore[attr-defined]
         console.say(f"lastgood: not copied: {one['snapshot'][:8]}: {one['problem']}")
     if done["failed"]:

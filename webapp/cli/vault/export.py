@@ -8,7 +8,7 @@ import click
 
 from webapp.cli.framework import Console, prints_data
 from webapp.cli.vault.options import opens_vault
-from webapp.cli.vault.progress import shown
+from webapp.cli.vault.progress import may_be_quiet, shown
 from webapp.formatting import number, size
 from webapp.standalone import exporting
 from webapp.standalone.vaults import Where
@@ -25,6 +25,7 @@ from webapp.standalone.vaults import Where
     metavar="FILE",
     help="Write it here; a name that ends in .tar is not compressed; - is stdout.",
 )
+@may_be_quiet
 @prints_data
 def export(where: Where, snapshot: str, *, path: str, output: Path, console: Console) -> None:
     """Write SNAPSHOT (its id, or latest), or PATH in it, as a tar archive compressed with zstd.
@@ -39,7 +40,7 @@ def export(where: Where, snapshot: str, *, path: str, output: Path, console: Con
     if output == exporting.STDOUT:
         return
     told = f"{number(done['entries'])} entries, {size(done['bytes'])}; {size(done['written'])} in"  # type: ignore[arg-type]
-    console.data(done, lambda: [f"{told} {output}."])
+    console.data(done, lambda: [f"{told} {output}."], matters=False)
 
 
 COMMAND = export

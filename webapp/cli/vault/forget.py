@@ -9,7 +9,9 @@ import click
 
 from webapp.cli.framework import Console, prints_data
 from webapp.cli.vault.options import opens_vault
+from webapp.cli.vault.progress import may_be_quiet
 from webapp.cli.vault.quantities import Days
+from webapp.cli.vault.words import moment
 from webapp.standalone import retention
 from webapp.standalone.retention import Rules, Wish
 from webapp.standalone.vaults import Where
@@ -42,6 +44,7 @@ def _takes_rules(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--list", "listed", is_flag=True, help="List what can yet be brought back.")
 @click.option("--even-last", is_flag=True, help="SNAPSHOT may be the last good one of its source.")
 @click.option("--trust-clock", is_flag=True, help="The vault's clock is right, if it seems ahead.")
+@may_be_quiet
 @prints_data
 def forget(  # one parameter for each option
     where: Where, *, undo: tuple[str, ...], listed: bool, console: Console, **options: Any
@@ -62,7 +65,7 @@ def forget(  # one parameter for each option
         console.data(back, lambda: [_brief(one, "is back") for one in back])
     else:
         done = retention.forget(where, _wish(options))
-        console.data(done, lambda: list(_lines(done)))
+        console.data(done, lambda: list(_lines(done)), matters=bool(done["notes"]))
 
 
 def _wish(options: dict[str, Any]) -> Wish:
@@ -72,15 +75,19 @@ def _wish(options: dict[str, Any]) -> Wish:
 
 def _lines(done: dict[str, Any]) -> Iterator[str]:
     yield from done["notes"]
+    source = None
     for one in done["snapshots"]:
-        yield _brief(one, f"{'keep' if one['kept'] else 'drop'}  {one['rule']}")
+        if one["source"] != source:
+            source = one["source"]
+            yield f"{source}:"
+        verdict = "keep" if one["kept"] else "drop"
+        yield f"  {verdict}  {one['id'][:8]}  {moment(one['time'])}  {one['rule']}"
     words = "would be forgotten" if done["dry_run"] else "forgotten"
     yield f"{done['kept']} kept, {done['forgotten']} {words}."
 
 
 def _brief(one: dict[str, Any], words: str) -> str:
-    when = one["time"][:19].replace("T", " ")
-    return f"{one['id'][:8]}  {when}  {one['source']}  {words}"
+    return f"{one['id'][:8]}  {moment(one['time'])}  {one['source']}  {words}"
 
 
 COMMAND = forget

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from webapp.cli.framework import Console, prints_data
-from webapp.cli.vault.options import opens_vault, passphrase_from
+from webapp.cli.vault.options import opens_vault
+from webapp.cli.vault.passphrases import passphrase_from
 from webapp.standalone import key_slots
 from webapp.standalone.vaults import Where
 
@@ -42,7 +43,7 @@ def _takes_new(function: Callable[..., Any]) -> Callable[..., Any]:
             option="--new-passphrase-file",
             confirm=True,
         )
-        return function(*arguments, new=new, **options)
+        return function(*arguments, new=new.text, **options)
 
     return taking
 

@@ -18,6 +18,14 @@ def lines(found: dict[str, Any]) -> list[str]:
     return shown
 
 
+def marks(found: dict[str, Any]) -> list[str]:
+    """The same in short, for the end of a line; also if the snapshot lacks something."""
+    shown = [] if found["good"] else ["[incomplete]"]
+    shown += ["[pinned]"] if found["pinned"] else []
+    shown += [f"[held{_until(one['until_ns'])}]" for one in found["holds"]]
+    return shown + [f"#{tag}" for tag in found["tags"]]
+
+
 def _until(at_ns: int | None) -> str:
     if at_ns is None:
         return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -11,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from webapp.cli.vault.passphrases import VARIABLE, passphrase_from
+
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from webapp.cli.vault.passphrases import Given
     from webapp.standalone.vaults import Where
 
-VARIABLE = "LASTGOOD_VAULT_PASSPHRASE"
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
 def opens_vault(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add VAULT, ``--passphrase-file`` and ``--cache-dir``; hand the verb a ``where``."""
+    """Add VAULT, the options of its passphrase and ``--cache-dir``; hand the verb a ``where``."""
     return _with_vault(function, confirm=False)
 
 
@@ -29,12 +32,17 @@ def makes_vault(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_vault(function: Callable[..., Any], *, confirm: bool) -> Callable[..., Any]:
-    @click.argument("address", metavar="VAULT")
+    @click.argument("address", metavar="VAULT", shell_complete=_folders)
     @click.option(
         "--passphrase-file",
         type=_FILE,
         metavar="FILE",
         help=f"Read the passphrase from the first line of FILE; else {VARIABLE} holds it.",
+    )
+    @click.option(
+        "--passphrase-command",
+        metavar="COMMAND",
+        help="Run COMMAND, without a shell, and take the first line that it prints.",
     )
     @click.option(
         "--cache-dir",
@@ -47,73 +55,31 @@ def _with_vault(function: Callable[..., Any], *, confirm: bool) -> Callable[...,
         *arguments: Any,
         address: str,
         passphrase_file: Path | None,
+        passphrase_command: str | None,
         cache_dir: Path | None,
         **options: Any,
     ) -> Any:
-        where = place(address, passphrase_file, cache_dir=cache_dir, confirm=confirm)
+        given = passphrase_from(passphrase_file, command=passphrase_command, confirm=confirm)
+        where = place(address, given, cache_dir=cache_dir or default_cache_dir())
         return function(*arguments, where=where, **options)
 
     return opening
 
 
-def place(
-    address: str,
-    passphrase_file: Path | None,
-    *,
-    cache_dir: Path | None = None,
-    confirm: bool = False,
-) -> Where:
-    """The vault that a person named; asks for the passphrase as a last resort."""
+def place(address: str, given: Given, *, cache_dir: Path | None) -> Where:
+    """The vault that a person named."""
     from webapp.standalone.vaults import Where
 
-    return Where(
-        address=address,
-        passphrase=passphrase_from(passphrase_file, confirm=confirm),
-        cache_dir=cache_dir or default_cache_dir(),
-    )
+    return Where(address=address, passphrase=given.text, origin=given.origin, cache_dir=cache_dir)
 
 
-def passphrase_from(
-    file: Path | None,
-    *,
-    variable: str = VARIABLE,
-    option: str = "--passphrase-file",
-    confirm: bool = False,
-) -> str:
-    """The passphrase: from *file*, else the variable, else the file that its ``…_FILE`` names,
-    else typed on the terminal.
+def _folders(
+    context: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Let the shell complete the names of folders."""
+    from click.shell_completion import CompletionItem
 
-    Raises:
-        UsageError: there is none, or it is empty.
-    """
-    named = os.environ.get(f"{variable}_FILE")
-    if file is None and variable not in os.environ and named:
-        file = Path(named)
-    if file is not None:
-        found, origin = _first_line(file), str(file)
-    elif variable in os.environ:
-        found, origin = os.environ[variable], variable
-    elif sys.stdin.isatty():
-        found, origin = _typed(confirm), "What was typed"
-    else:
-        raise click.UsageError(f"Give the passphrase in {variable} or by {option} FILE.")
-    if not found:
-        raise click.UsageError(f"{origin} holds no passphrase.")
-    return found
-
-
-def _typed(confirm: bool) -> str:
-    return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True))
-
-
-def _first_line(file: Path) -> str:
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{file} is not UTF-8 text.") from None
-    except OSError as error:
-        raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from None
-    return text.split("\n", 1)[0].removesuffix("\r")
+    return [CompletionItem(incomplete, type="dir")]
 
 
 def default_cache_dir() -> Path:

@@ -6,9 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
+
+from webapp.cli.framework import QUIET, is_quiet
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -30,11 +32,26 @@ def shown(title: str, *, monotonic: Callable[[], float] = time.monotonic) -> Ite
     Args:
         title: what is being done, such as ``backup``.
     """
+    if is_quiet():
+        yield lambda done, total, words: None
+        return
     display: _Display = _Bar(title) if sys.stderr.isatty() else _Lines(title, monotonic)
     try:
         yield display.tell
     finally:
         display.close()
+
+
+def may_be_quiet(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--quiet``: for timers, which mail whatever a command says."""
+
+    def keep(context: click.Context, param: click.Parameter, asked: bool) -> None:
+        context.meta[QUIET] = asked
+
+    words = "Say nothing at all, if all goes well."
+    return click.option(
+        "-q", "--quiet", is_flag=True, expose_value=False, callback=keep, help=words
+    )(function)
 
 
 class _Lines:

@@ -9,7 +9,7 @@ import click
 
 from webapp.cli.framework import Console, prints_data
 from webapp.cli.vault.options import opens_vault
-from webapp.cli.vault.progress import shown
+from webapp.cli.vault.progress import may_be_quiet, shown
 from webapp.cli.vault.quantities import Days, Size
 from webapp.formatting import number, size
 from webapp.standalone import pruning
@@ -39,6 +39,7 @@ from webapp.standalone.vaults import Where
 @click.option("--max-repack", type=Size(), metavar="SIZE", help="Rewrite at most 10G, 500M, …")
 @click.option("--more-than-half", is_flag=True, help="It may give up more than half of the vault.")
 @click.option("--trust-clock", is_flag=True, help="The vault's clock is right, if it seems ahead.")
+@may_be_quiet
 @prints_data
 def prune(where: Where, *, console: Console, **wishes: Any) -> None:
     """Free the space in VAULT that no snapshot needs.
@@ -51,7 +52,7 @@ def prune(where: Where, *, console: Console, **wishes: Any) -> None:
     """
     with shown("prune") as tell:
         done = pruning.prune(where, Wish(**wishes), tell=tell)
-    console.data(done, lambda: list(_lines(done)))
+    console.data(done, lambda: list(_lines(done)), matters=bool(done["notes"]))
 
 
 def _lines(done: dict[str, Any]) -> Iterator[str]:

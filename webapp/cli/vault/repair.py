@@ -10,7 +10,7 @@ import click
 
 from webapp.cli.framework import EXIT, Console, prints_data
 from webapp.cli.vault.options import opens_vault
-from webapp.cli.vault.progress import shown
+from webapp.cli.vault.progress import may_be_quiet, shown
 from webapp.cli.vault.verify import error_lines
 from webapp.formatting import number
 from webapp.standalone import checks
@@ -31,6 +31,7 @@ _MOST_LINES = 200
     metavar="PATH",
     help="Files or folders that may still hold what is lost; may be given again.",
 )
+@may_be_quiet
 @prints_data
 def repair(where: Where, *, dry_run: bool, sources: tuple[Path, ...], console: Console) -> int:
     """Read all of VAULT, mend what can be mended, and say exactly what is lost.
@@ -45,7 +46,7 @@ def repair(where: Where, *, dry_run: bool, sources: tuple[Path, ...], console: C
     mending = Mending(is_dry=dry_run, sources=tuple(path.absolute() for path in sources))
     with shown("repair") as tell:
         found = checks.repair(where, mending, tell=tell)
-    console.data(found, lambda: list(_lines(found)))
+    console.data(found, lambda: list(_lines(found)), matters=not found["ok"])
     return EXIT.DONE if found["ok"] else EXIT.FAILED
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from webapp.cli.framework import EXIT, Console, prints_data
+from webapp.cli.framework import EXIT, Console, harmless, prints_data
 from webapp.cli.vault.options import opens_vault
-from webapp.cli.vault.progress import shown
+from webapp.cli.vault.progress import may_be_quiet, shown
+from webapp.cli.vault.words import some
 from webapp.formatting import length, number, size
 from webapp.standalone.restoring import Wish
 from webapp.standalone.restoring import restore as restore_it
@@ -37,6 +38,7 @@ _SIGNS = {"create": "+", "update": "~", "blocked": "!"}
 )
 @click.option("--source", metavar="NAME", help="Whose newest snapshot latest means.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("-v", "--verbose", is_flag=True, help="Name each entry that is created or updated.")
 @click.option(
     "--paranoid",
     is_flag=True,
@@ -49,6 +51,7 @@ _SIGNS = {"create": "+", "update": "~", "blocked": "!"}
     show_default=True,
     help="How to find the owners of files on this machine.",
 )
+@may_be_quiet
 @prints_data
 def restore(where: Where, console: Console, *, owners: str, **wishes: Any) -> int:
     """Write SNAPSHOT (its id, or latest), or a part of it, into a folder.
@@ -61,13 +64,24 @@ def restore(where: Where, console: Console, *, owners: str, **wishes: Any) -> in
     """
     wish = Wish(by_name=owners == "name", **wishes)
     with shown("restore") as tell:
-        done = restore_it(where, wish, tell=tell, show=_show)
-    console.data(done, lambda: _lines(done, dry_run=wish.dry_run))
-    return EXIT.PARTIAL if done["blocked"] or done["failed"] else EXIT.DONE
+        done = restore_it(where, wish, tell=tell, show=_Shower().show)
+    partial = bool(done["blocked"] or done["failed"])
+    console.data(done, lambda: _lines(done, dry_run=wish.dry_run), matters=partial)
+    return EXIT.PARTIAL if partial else EXIT.DONE
 
 
-def _show(step: str, path: str, why: str) -> None:
-    click.echo(f"{_SIGNS[step]} {path}{'  ' + why if why else ''}", err=True)
+class _Shower:
+    """A line for each entry that is told of; not for all that lie below a blocked folder."""
+
+    def __init__(self) -> None:
+        self._blocked = ""
+
+    def show(self, step: str, path: str, why: str) -> None:
+        if step == "blocked":
+            if self._blocked and path.startswith(self._blocked + "/"):
+                return
+            self._blocked = path
+        click.echo(harmless(f"{_SIGNS[step]} {path}{'  ' + why if why else ''}"), err=True)
 
 
 def _lines(done: dict[str, Any], *, dry_run: bool) -> list[str]:
@@ -84,7 +98,7 @@ def _lines(done: dict[str, Any], *, dry_run: bool) -> list[str]:
             f"in {length(done['seconds'])}"
         )
     failed = [one for one in done["problems"] if one["outcome"] == "failed"]
-    found += [f"! {one['path']}  {one['message']}" for one in failed]
+    found += some((f"! {one['path']}  {one['message']}" for one in failed), done["failed"])
     if done["blocked"] or done["failed"]:
         found.append(f"{number(done['blocked'])} blocked, {number(done['failed'])} failed.")
     return found

@@ -9,7 +9,8 @@ import click
 
 from webapp.cli.framework import EXIT, Console, prints_data
 from webapp.cli.vault.options import opens_vault
-from webapp.cli.vault.progress import shown
+from webapp.cli.vault.progress import may_be_quiet, shown
+from webapp.cli.vault.words import counted
 from webapp.formatting import number, size
 from webapp.standalone import checks
 from webapp.standalone.checks import Depth
@@ -51,6 +52,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     help="Read as much as it takes to have read all within DAYS, if run again and again.",
 )
 @click.option("--read-only", is_flag=True, help="Write nothing; then nothing is remembered.")
+@may_be_quiet
 @prints_data
 def verify(  # one parameter for each option
     where: Where,
@@ -75,7 +77,7 @@ def verify(  # one parameter for each option
     depth = Depth(share=share, snapshot=snapshot, period_days=days, is_read_only=read_only)
     with shown("verify") as tell:
         found = checks.verify(where, depth, tell=tell)
-    console.data(found, lambda: list(_lines(found)))
+    console.data(found, lambda: list(_lines(found)), matters=not found["ok"])
     return EXIT.DONE if found["ok"] else EXIT.FAILED
 
 
@@ -89,7 +91,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found["ok"]:
         yield f"No errors: {read}."
     else:
-        yield f"{len(found['errors'])} errors: {read}. Run: lastgood vault repair VAULT --dry-run"
+        count = counted(len(found["errors"]), "error")
+        yield f"{count}: {read}. See what can be mended: lastgood vault repair VAULT --dry-run"
 
 
 def error_lines(error: dict[str, Any]) -> Iterator[str]:
