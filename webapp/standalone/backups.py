@@ -14,6 +14,7 @@ from webapp.items import Tally, path_to_text
 from webapp.standalone.leaving_out import LeaveOut
 from webapp.standalone.paths import EVERYTHING, PathsSource, outermost, section_of
 from webapp.standalone.vaults import Where, opened
+from webapp.vault import levels
 from webapp.vault.engine import BackupResult
 from webapp.vault.matching import Match
 from webapp.vault.reports import CountedReport
@@ -34,6 +35,7 @@ class Wish:
         paranoid: read every file, whatever its times say.
         match: which facts tell that a file did not change; one of ``Match``.
         parallel: threads that compress and seal.
+        compression: how hard; a level of zstd.
     """
 
     paths: tuple[str, ...]
@@ -44,6 +46,7 @@ class Wish:
     paranoid: bool = False
     match: str = Match.FULL
     parallel: int = 2
+    compression: int = levels.DEFAULT
 
     @property
     def name(self) -> str:
@@ -119,6 +122,7 @@ def _run(
         parent=None if wish.paranoid else "auto",
         match=Match(wish.match),
         threads=wish.parallel,
+        level=wish.compression,
     )
 
 

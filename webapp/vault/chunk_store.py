@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from webapp.vault import levels
 from webapp.vault.chunking import MEDIA
 from webapp.vault.ids import chunk_id, make_ref
 from webapp.vault.packs import DATA, MANIFEST, build_segment
@@ -20,6 +21,7 @@ class ChunkStore:
     Args:
         start: makes the pipeline; called only if there is something to store.
         waiting: called now and then while the pipeline is behind.
+        level: how hard pieces of files are compressed; manifests always are as usual.
     """
 
     def __init__(
@@ -30,12 +32,14 @@ class ChunkStore:
         manifest_key: bytes,
         start: Callable[[], Pipeline],
         waiting: Callable[[], None],
+        level: int = levels.DEFAULT,
     ) -> None:
         self._index = stock.index
         self._data_key = data_key
         self._manifest_key = manifest_key
         self._start = start
         self._waiting = waiting
+        self._level = level
         self._fresh: set[bytes] = set()
         self._rooms = Rooms()
         self._single_rooms = Rooms(MEDIA.largest)
@@ -105,7 +109,8 @@ class ChunkStore:
         self._hand_over(room, self._rooms)
 
     def _hand_over(self, room: Room, rooms: Rooms) -> None:
-        self._add(Segment(DATA, room.ids, room.segment(), partial(rooms.give_back, room)))
+        done = partial(rooms.give_back, room)
+        self._add(Segment(DATA, room.ids, room.segment(), done, self._level))
 
     def _add(self, segment: Segment) -> None:
         if self.pipeline is None:

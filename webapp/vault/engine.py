@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from webapp.items import EntrySource, Json, Report, Tally
+from webapp.vault import levels
 from webapp.vault.chunking import boundary_table
 from webapp.vault.config import PRIVATE_BOUNDARIES, Config
 from webapp.vault.derivation import KeyRing
@@ -53,6 +54,7 @@ class Order:
         match: which facts tell that a file did not change.
         verify: open each sealed segment again before it is stored.
         threads: how many compress and seal.
+        level: how hard; see ``levels``. What is stored already stays as it is.
     """
 
     source: EntrySource
@@ -64,7 +66,11 @@ class Order:
     match: Match = Match.FULL
     verify: bool = True
     threads: int = 2
+    level: int = levels.DEFAULT
     on_progress: Callable[[Tally], None]
+
+    def __post_init__(self) -> None:
+        levels.check(self.level)
 
 
 @dataclass(frozen=True, kw_only=True)

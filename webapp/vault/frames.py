@@ -6,10 +6,10 @@ import threading
 
 import zstandard
 
+from webapp.vault import levels
 from webapp.vault.errors import Damaged
 from webapp.vault.sealing import RAW, ZSTD, Buffer, Head
 
-LEVEL = 3
 LARGEST_BYTES = 128 << 20  # what a compressed frame may unpack to; nobody writes half of that
 _PROBE_BYTES = 4_096
 _PROBED_BYTES = 256 << 10
@@ -17,10 +17,10 @@ _WORTH_IT = 0.97
 _local = threading.local()
 
 
-def encode(raw: Buffer, *, level: int = LEVEL) -> tuple[int, Buffer]:
+def encode(raw: Buffer, *, level: int = levels.DEFAULT) -> tuple[int, Buffer]:
     """Return codec and frame; what does not get smaller stays plain."""
-    too_large = len(raw) > LARGEST_BYTES
-    if too_large or (len(raw) >= _PROBED_BYTES and _looks_random(raw)):
+    stays = level == levels.OFF or len(raw) > LARGEST_BYTES
+    if stays or (len(raw) >= _PROBED_BYTES and _looks_random(raw)):
         return RAW, raw
     frame = _compressor(level).compress(raw)
     return (ZSTD, frame) if len(frame) < len(raw) else (RAW, raw)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from webapp.vault import frames
+from webapp.vault import frames, levels
 from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged
 from webapp.vault.packs import FULL_BYTES, PackDraft, PackInfo, new_buffer
@@ -90,12 +90,14 @@ class Segment:
     Attributes:
         raw: the segment as ``packs.build_segment`` makes it.
         done: called when *raw* is needed no more.
+        level: how hard it is compressed; see ``levels``.
     """
 
     kind: bytes
     ids: Sequence[bytes]
     raw: Buffer
     done: Callable[[], None] = _nothing
+    level: int = levels.DEFAULT
 
 
 class Pipeline:
@@ -204,7 +206,7 @@ class Pipeline:
 
     def _seal(self, segment: Segment, check: _Check | None) -> None:
         raw = segment.raw
-        codec, frame = frames.encode(raw)
+        codec, frame = frames.encode(raw, level=segment.level)
         head = Head(codec, 0, len(raw), len(frame))
         full: PackDraft | None = None
         with self._lock:

@@ -102,8 +102,8 @@ class Vault(Upkeep):
             report: told of each entry that could not be read; the backup goes on without it.
                 A ``CountedReport`` that *source* reports to as well counts its part, too.
             on_progress: called every 200 entries or 0.2 s; whatever it raises stops the backup.
-            details: ``reason``, ``metadata``, ``parent``, ``match``, ``verify``, ``threads``, as in
-                ``Order``.
+            details: ``reason``, ``metadata``, ``parent``, ``match``, ``verify``, ``threads``,
+                ``level``, as in ``Order``.
 
         Raises:
             StorageFull: no space; nothing became visible.

@@ -82,6 +82,7 @@ class Backup:
                 storers=engine.storage.parallel_puts,
             ),
             waiting=self._progress.wait,
+            level=order.level,
         )
 
     def _capture(self) -> list[manifests.Part]:

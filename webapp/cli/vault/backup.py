@@ -10,6 +10,7 @@ import click
 from webapp.cli.framework import EXIT, Console, prints_data
 from webapp.cli.vault.options import opens_vault
 from webapp.cli.vault.progress import may_be_quiet, shown
+from webapp.cli.vault.quantities import Compression
 from webapp.formatting import length, number, size
 from webapp.standalone.backups import Wish, back_up
 from webapp.standalone.leaving_out import LeaveOut, paths_in, patterns_in
@@ -71,6 +72,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
     type=click.Choice(["full", "no-inode", "no-ctime"]),
     default="full",
     help="Compare files without inode numbers, or without ctime.",
+)
+@click.option(
+    "--compression",
+    type=Compression(),
+    default="default",
+    metavar="LEVEL",
+    help="off, fast, default, high, max, or 0 to 19: smaller is slower.",
 )
 @click.option("--paranoid", is_flag=True, help="Read every file, whatever its times say.")
 @click.option("--reason", default="", metavar="TEXT", help="Kept with the snapshot.")

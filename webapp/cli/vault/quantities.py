@@ -1,4 +1,4 @@
-"""Lengths of time and sizes as people write them."""
+"""Lengths of time, sizes and levels as people write them."""
 
 from __future__ import annotations
 
@@ -36,6 +36,20 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         if found is None:
             self.fail(f"{value} is no size: write 500M, 10G or 1T.", param, ctx)
         return int(float(found[1]) * _BYTES[found[2]])
+
+
+class Compression(click.ParamType):  # type: ignore[type-arg]
+    """``off``, ``fast``, ``default``, ``high``, ``max`` or a level of zstd, as a level."""
+
+    name = "level"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from webapp.vault.levels import level_called
+
+        try:
+            return level_called(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Day(click.ParamType):  # type: ignore[type-arg]
