@@ -98,6 +98,11 @@ def back_up(where: Where, wish: Wish, *, say: Say, tell: Tell) -> Document:
     return _document(result, time.monotonic() - started)
 
 
+def level_called(text: str) -> int:
+    """A level of compression by name or number. Raises ``ValueError``, which says what there is."""
+    return levels.level_called(text)
+
+
 def default_name(paths: Iterable[str]) -> str:
     """``host:/etc,/home``: the same paths on the same host continue one source."""
     shown = (path_to_text(section_of(path)[4:]) or "/" for path in outermost(paths))

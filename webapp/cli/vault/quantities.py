@@ -44,7 +44,7 @@ class Compression(click.ParamType):  # type: ignore[type-arg]
     name = "level"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from webapp.vault.levels import level_called
+        from webapp.standalone.backups import level_called
 
         try:
             return level_called(str(value))
