@@ -84,11 +84,22 @@ def test_ranges_that_lie_close_are_joined_and_none_grows_too_long():
     needs = [Need(number, offset, 100_000) for number, offset in enumerate(offsets)]
     needs += [Need(9, 30 * mib + number * mib, mib) for number in range(20)]
 
-    found = [(one.offset, one.length) for one in _coalesced(PACK, needs, ranges.LARGEST_BYTES)]
+    found = [(one.offset, one.length) for one in _coalesced(PACK, needs, ranges.LARGEST_BYTES, 99)]
 
     assert found[:4] == [(0, 100_000), (mib, 300_000), (4 * mib, 100_000), (20 * mib, 100_000)]
     assert found[4:] == [(30 * mib, 16 * mib), (46 * mib, 4 * mib)]
     assert max(length for _, length in found) <= ranges.LARGEST_BYTES
+
+
+def test_a_range_is_not_for_too_many_files_unless_one_segment_is():
+    needs = [
+        Need(number, number * 1000, 1000, [None] * count)
+        for number, count in enumerate((5, 4, 9, 1, 50, 1))
+    ]
+
+    found = [len(one.needs) for one in _coalesced(PACK, needs, ranges.LARGEST_BYTES, 10)]
+
+    assert found == [2, 2, 1, 1]
 
 
 def test_a_chunk_that_moved_to_another_pack_is_found_there(vault, storage, snapshot, site, target):
@@ -171,7 +182,7 @@ def test_a_storage_that_goes_away_ends_the_restore_and_the_next_goes_on(
 
 def test_never_more_is_waited_for_than_a_window_holds(vault, tmp_path, target, monkeypatch):
     """What a restore keeps in memory does not grow with the snapshot, nor with one file."""
-    monkeypatch.setattr("webapp.vault.restoring.restore._MOST_ENTRIES", 50)
+    monkeypatch.setattr("webapp.vault.restoring.windows.MOST_ENTRIES", 50)
     monkeypatch.setattr("webapp.vault.restoring.restore._AT_ONCE", 8)
     site = tmp_path / "site"
     site.mkdir()

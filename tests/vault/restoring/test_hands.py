@@ -12,10 +12,12 @@ from tests.hosts.conftest import holdings
 from tests.vault.conftest import KEY
 from tests.vault.restoring.conftest import capture, half_files, leftovers, restore
 from webapp.errors import ConnectorError
+from webapp.hosts.restoring import files
 from webapp.hosts.restoring.facts import Facts
 from webapp.vault import LocalStorage, Vault
-from webapp.vault.restoring import carrying, hands
+from webapp.vault.restoring import carrying, hands, messages, windows
 from webapp.vault.restoring.fetching import Fetching
+from webapp.vault.restoring.lots import Lot
 from webapp.vault.storage.memory import MemoryStorage
 
 
@@ -36,16 +38,15 @@ def site(site):
 
 @pytest.fixture
 def helped(monkeypatch):
-    """How many units were done by others; fails where none could be asked."""
-    done, work = [], hands.Hand.do
+    """Of each unit that others have told of, whether they did it."""
+    done, heard_of = [], Lot.heard_of
     monkeypatch.setattr(hands.threading, "active_count", lambda: 1)  # other tests may leave some
 
-    def counted(hand, unit):
-        answer = work(hand, unit)
-        done.append(answer is not None)
-        return answer
+    def counted(lot, number, *, is_done):
+        done.append(is_done)
+        heard_of(lot, number, is_done=is_done)
 
-    monkeypatch.setattr(hands.Hand, "do", counted)
+    monkeypatch.setattr(Lot, "heard_of", counted)
     monkeypatch.setattr(hands.os, "cpu_count", lambda: 2)
     return done
 
@@ -95,15 +96,49 @@ def test_what_others_could_not_do_is_done_here(vault, site, snapshot, target, he
 
 
 def test_others_that_are_killed_are_done_without(
-    vault, site, snapshot, target, helped, monkeypatch
+    vault, site, snapshot, target, helped, forked, monkeypatch
 ):
     monkeypatch.setattr(Fetching, "carry", lambda *_: os.kill(os.getpid(), 9))
 
     restore(vault, snapshot, target)
 
-    assert helped
-    assert not any(helped)
+    assert forked
+    assert not helped
     assert holdings(target) == holdings(site)
+
+
+def test_one_that_is_killed_leaves_no_half_file(
+    vault, site, snapshot, target, helped, forked, monkeypatch
+):
+    """Also not where files are written that a window later finds, and folders that are settled."""
+    parent, take = os.getpid(), files.take
+    monkeypatch.setattr(windows, "_FIRST_ENTRIES", 20)
+
+    def killed(folder, temporary, name):
+        if name == b"77" and os.getpid() != parent:
+            os.kill(os.getpid(), 9)
+        take(folder, temporary, name)
+
+    monkeypatch.setattr(files, "take", killed)
+
+    result, _ = restore(vault, snapshot, target)
+
+    assert forked
+    assert leftovers(target) == []
+    assert holdings(target) == holdings(site)
+    assert result.problems == ()
+
+
+def test_names_of_processes_are_told_from_all_others():
+    names = files.Names(b".lastgood-me-")
+    own = names()
+    names.in_process(2)
+
+    assert names.is_of_process(names())
+    assert not names.is_of_process(own)
+    for other in (b".lastgood-me-0.part", b".lastgood-you-2199023255553.part", b"2199023255553"):
+        assert not names.is_of_process(other)
+    assert not files.Names(b"").is_of_process(b"2199023255553.part")
 
 
 def test_what_others_could_not_set_is_told_here(vault, site, snapshot, target, helped, monkeypatch):
@@ -151,7 +186,7 @@ def test_nobody_is_asked_where_the_vault_is_elsewhere_or_threads_are_at_work(mon
 
 def test_a_unit_arrives_as_it_was_sent():
     unit = carrying.Range(
-        hands.PackRow("name", b"salt", b"D", 9, 0),
+        messages.PackRow("name", b"salt", b"D", 9, 0),
         [
             carrying.Need(
                 3, 4096, 100, [carrying.Taker(1, b"ref", carrying.Whole(b"row", "create"), 0)]
@@ -159,7 +194,7 @@ def test_a_unit_arrives_as_it_was_sent():
         ],
     )
     unit.needs[0].takers[0] = (
-        unit.needs[0].takers[0]._replace(file=carrying.Whole(b"row", hands.Fate.CREATE))
+        unit.needs[0].takers[0]._replace(file=carrying.Whole(b"row", messages.Fate.CREATE))
     )
 
-    assert hands._unpacked(hands._packed(unit)) == unit
+    assert messages.unpacked(messages.packed(unit)) == unit

@@ -186,7 +186,7 @@ def test_a_target_that_was_there_keeps_its_own_facts(vault, snapshot, target):
 
 
 def test_files_in_windows_of_a_few_come_back_as_well(vault, site, snapshot, target, monkeypatch):
-    monkeypatch.setattr("webapp.vault.restoring.restore._MOST_ENTRIES", 7)
+    monkeypatch.setattr("webapp.vault.restoring.windows.MOST_ENTRIES", 7)
 
     restore(vault, snapshot, target)
 
@@ -197,7 +197,7 @@ def test_a_file_of_very_many_chunks_comes_back_through_small_windows(
     vault, tmp_path, target, monkeypatch
 ):
     monkeypatch.setattr("webapp.vault.capturing.MOST_REFS", 16)
-    monkeypatch.setattr("webapp.vault.restoring.restore._MOST_ENTRIES", 5)
+    monkeypatch.setattr("webapp.vault.restoring.windows.MOST_ENTRIES", 5)
     monkeypatch.setattr("webapp.vault.restoring.restore._AT_ONCE", 3)
     site = tmp_path / "site"
     site.mkdir()

@@ -17,6 +17,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _AGAIN = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PRIVATE = 0o600
 _MOST_OPEN = 64
+_PROCESS_BITS = 40  # of a temporary name's number, below that of the process
 
 
 class Names:
@@ -28,7 +29,13 @@ class Names:
 
     def in_process(self, number: int) -> None:
         """Use other names than the process that this one is a fork of."""
-        self._numbers = itertools.count(1 + (number << 40))
+        self._numbers = itertools.count(1 + (number << _PROCESS_BITS))
+
+    def is_of_process(self, name: bytes) -> bool:
+        """Whether a fork of this process has made up *name*."""
+        number = name.removeprefix(self._prefix).removesuffix(b".part")
+        is_ours = bool(self._prefix) and name == b"%s%s.part" % (self._prefix, number)
+        return is_ours and number.isdigit() and int(number) >> _PROCESS_BITS > 0
 
     def __call__(self) -> bytes:
         return b"%s%d.part" % (self._prefix, next(self._numbers))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -167,20 +169,31 @@ class FolderTarget:
         """See ``EntryTarget``."""
         self._names.in_process(number)
 
-    def settle(self, *, last: bool) -> list[tuple[bytes, NotPlaced]]:
+    def clear_away(self, folders: Iterable[bytes]) -> None:
+        """See ``EntryTarget``."""
+        for folder in folders:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                opened = self._files.folders.there(self._path(folder))
+                for name in filter(self._names.is_of_process, _names_in(opened)):
+                    remove(opened, name)
+
+    def leave(self, *, last: bool) -> list[StoredEntry]:
         """See ``EntryTarget``. The deepest come first, since work in a folder sets its time."""
         kept = set() if last else self._levels.on_the_way()
+        left = [entry for path, entry in reversed(self._pending) if path not in kept]
+        self._pending = [one for one in self._pending if one[0] in kept]
+        return left
+
+    def settle(self, folders: list[StoredEntry]) -> list[tuple[bytes, NotPlaced]]:
+        """See ``EntryTarget``."""
         failed = []
-        for path, entry in reversed(self._pending):
-            if path in kept:
-                continue
+        for entry in folders:
             try:
-                lacks = self._making.settle(self._root.descriptor, path, entry)
+                lacks = self._making.settle(self._root.descriptor, self._path(entry.path), entry)
                 if lacks:
                     failed.append((entry.path, lacking(lacks)))
             except OSError as error:
                 failed.append((entry.path, refusal(error)))
-        self._pending = [one for one in self._pending if one[0] in kept]
         return failed
 
     def finish(self, *, whole: bool) -> None:
@@ -253,6 +266,10 @@ class BoundDraft:
 
     def abandon(self) -> None:
         self._draft.abandon(self._target._files)
+
+
+def _names_in(folder: int) -> list[bytes]:
+    return [os.fsencode(name) for name in os.listdir(folder)]
 
 
 def _umask() -> int:

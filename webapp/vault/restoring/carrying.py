@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import NamedTuple
 
 from webapp.vault import rows
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged
 from webapp.vault.restoring.fetching import Fetching
-from webapp.vault.restoring.hands import UNIT_BYTES, Answer, Hands, can_help
+from webapp.vault.restoring.hands import UNIT_BYTES, UNIT_TAKERS, Hands, can_help
+from webapp.vault.restoring.lots import Lot
+from webapp.vault.restoring.messages import Answer
 from webapp.vault.restoring.outcomes import Outcomes
 from webapp.vault.restoring.pieces import Placing, Whole
 from webapp.vault.restoring.ranges import Need, Needs, Range, Taker
 
 _HANDS = 2
+
+
+class Load(NamedTuple):
+    """What is carried together.
+
+    Attributes:
+        needs: what is not given to other processes.
+        lot: what is.
+    """
+
+    needs: Needs
+    lot: Lot | None = None
 
 
 class Carrying:
@@ -26,29 +42,51 @@ class Carrying:
         self.bytes_fetched = 0
         self.bytes_needed = 0
 
-    def get_help(self) -> None:
-        """Start other processes, where they can help."""
+    def get_help(self) -> bool:
+        """Start other processes, where they can help; whether they do."""
         if can_help(self._engine.storage):
             began = self._placing.target.in_process
-            self._hands = Hands(_HANDS, work=self._work, began=began)
+            self._hands = Hands(_HANDS, work=self._work, began=began, absorb=self._absorb)
+        return self._hands is not None
 
-    def carry(self, needs: Needs, on_wait: Callable[[], None]) -> None:
-        """Carry all of *needs*.
+    def start(self, needs: Needs) -> Load:
+        """Let other processes begin with what they can do of *needs*."""
+        if self._hands is None:
+            return Load(needs)
+        units = needs.ranges(_is_whole, largest=UNIT_BYTES, most_takers=UNIT_TAKERS)
+        lot = self._hands.give(units)
+        needs.keep(_is_in_pieces)
+        return Load(needs, lot)
+
+    def finish(self, load: Load, on_wait: Callable[[], None]) -> None:
+        """Carry the rest of it, and wait for the others.
 
         Args:
             on_wait: called now and then, and may raise.
         """
+        self.carry(load.needs.ranges(), on_wait)
+        if load.lot is not None and self._hands is not None:
+            self._hands.wait(load.lot, on_wait)
+            if self._hands.has_lost:
+                self._placing.target.clear_away(_folders(load.lot.undone()))
+            self.carry(load.lot.undone(), on_wait)
+
+    def carry(self, ranges: Iterator[Range], on_wait: Callable[[], None]) -> None:
+        """Carry these by threads of this process."""
+        first = next(ranges, None)
+        if first is None:
+            return
         fetching = self._fetching()
-        ranges = needs.ranges()
-        if self._hands is not None:
-            units = needs.ranges(_is_whole, largest=UNIT_BYTES)
-            left = self._hands.carry(units, absorb=self._absorb, on_wait=on_wait)
-            ranges = (one for found in (left, needs.ranges(_is_in_pieces)) for one in found)
         try:
-            fetching.run(ranges, on_wait)
+            fetching.run(chain([first], ranges), on_wait)
         finally:
             self.bytes_fetched += fetching.bytes_fetched
             self.bytes_needed += fetching.bytes_needed
+
+    def listen(self) -> None:
+        """Hear what others did since; called often enough that none of them waits."""
+        if self._hands is not None:
+            self._hands.listen()
 
     def close(self) -> None:
         """End the other processes. Safe to call twice."""
@@ -98,3 +136,9 @@ def _is_whole(need: Need) -> bool:
 
 def _is_in_pieces(need: Need) -> bool:
     return not _is_whole(need)
+
+
+def _folders(units: Iterator[Range]) -> set[bytes]:
+    """Where the files of *units* go."""
+    takers = (one for unit in units for need in unit.needs for one in need.takers)
+    return {rows.row_path(one.file.row).rpartition(b"/")[0] for one in takers}

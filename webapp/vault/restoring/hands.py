@@ -1,15 +1,19 @@
 """Other processes that carry small files: Python uses one core at a time, and they are many.
 
-Each is a fork of this process and works on one unit after another: a stretch of a pack and the
-rows of the files that need it. What it cannot do it hands back, and it is done here once more, so
-that the error is raised where somebody hears it.
+Each is a fork of this process. Units (a stretch of a pack and the rows of the files that need it)
+lie in memory that all of them see; whoever is free reads the number of the next one from a pipe.
+So nothing has to be said to them while this process looks for what comes next. What they cannot
+do is done here once more, so that the error is raised where somebody hears it; if one of them
+dies, all are sent away.
 """
 
 from __future__ import annotations
 
 import ctypes
-import marshal
+import itertools
+import mmap
 import os
+import select
 import signal
 import struct
 import threading
@@ -17,20 +21,28 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
-from webapp.items import Fate
-from webapp.vault.index import PackRow
-from webapp.vault.restoring.pieces import Whole
-from webapp.vault.restoring.ranges import Need, Range, Taker
+from webapp.vault.restoring.lots import Lot, Room
+from webapp.vault.restoring.messages import (
+    Answer,
+    packed,
+    packed_answer,
+    receive,
+    send,
+    unpacked,
+    unpacked_answer,
+)
+from webapp.vault.restoring.ranges import Range
 from webapp.vault.storage.base import Storage
 from webapp.vault.storage.local import LocalStorage
 
 UNIT_BYTES = 4 << 20
-_LENGTH = struct.Struct("<I")
+UNIT_TAKERS = 2_000
+LOTS = 2  # under way at the same time
+_ORDER = struct.Struct("<QQQQ")  # unit, room, offset, length: pipes take and give it in one piece
+_NUMBER = struct.Struct("<Q")
 _SIGNAL_AT_PARENTS_DEATH = 1
-_TICK_SECONDS = 0.1
-Answer = tuple[Any, ...]
+_TICK_MS = 100
 
 
 def can_help(storage: Storage) -> bool:
@@ -40,43 +52,28 @@ def can_help(storage: Storage) -> bool:
 
 
 class Hand:
-    """One forked process.
+    """One forked process, which serves until it hears of no more.
 
     Args:
-        work: does one unit there, and returns what ``marshal`` can write.
-        begin: called there first.
+        serve: called there with the pipe for the answers.
     """
 
-    def __init__(self, work: Callable[[Range], Answer], begin: Callable[[], None]) -> None:
-        there_reads, self._to = os.pipe()
-        self._from, there_writes = os.pipe()
+    def __init__(self, serve: Callable[[int], None]) -> None:
+        self.answers, there_writes = os.pipe()
         parent = os.getpid()
         self._process = os.fork()
         if self._process == 0:
             try:
-                os.close(self._to)
-                os.close(self._from)
+                os.close(self.answers)
                 _die_with(parent)
-                begin()
-                _serve(there_reads, there_writes, work)
+                serve(there_writes)
             finally:
                 os._exit(0)
-        os.close(there_reads)
         os.close(there_writes)
 
-    def do(self, unit: Range) -> Answer | None:
-        """Have one unit done; None if it was not."""
-        try:
-            _send(self._to, _packed(unit))
-            answer = _receive(self._from)
-        except OSError:
-            return None
-        return marshal.loads(answer) if answer else None  # noqa: S302 - from our own fork
-
     def close(self) -> None:
-        """Let it end, and wait until it did."""
-        os.close(self._to)
-        os.close(self._from)
+        """Wait until it has ended; it was told to."""
+        os.close(self.answers)
         os.waitpid(self._process, 0)
 
 
@@ -84,76 +81,131 @@ class Hands:
     """Some of them, at work together.
 
     Args:
+        work: does one unit there, and returns what ``marshal`` can write.
         began: told in each process of its number.
+        absorb: told here what ``work`` has returned there.
     """
 
     def __init__(
-        self, count: int, *, work: Callable[[Range], Answer], began: Callable[[int], None]
-    ) -> None:
-        self._hands: list[Hand] = []
-        for number in range(1, count + 1):
-            self._hands.append(Hand(work, partial(self._begin, number, began)))
-
-    def _begin(self, number: int, began: Callable[[int], None]) -> None:
-        for other in self._hands:  # their ends of pipes are not ours
-            os.close(other._to)
-            os.close(other._from)
-        began(number)
-
-    def carry(
         self,
-        units: Iterator[Range],
+        count: int,
         *,
+        work: Callable[[Range], Answer],
+        began: Callable[[int], None],
         absorb: Callable[[Answer], None],
-        on_wait: Callable[[], None],
-    ) -> list[Range]:
-        """Have all *units* done; return those that were not."""
-        lock, left = threading.Lock(), deque[Range]()
+    ) -> None:
+        self._absorb = absorb
+        self._numbers = itertools.count()
+        self._rooms = [Room(number) for number in range(LOTS)]
+        self._next_rooms = itertools.cycle(self._rooms)
+        self._stopped = mmap.mmap(-1, mmap.PAGESIZE)
+        self._orders, self._to = os.pipe()
+        os.set_blocking(self._to, False)
+        self._unsent: deque[bytes] = deque()
+        self._lots: dict[int, Lot] = {}
+        self._hands: list[Hand] = []
+        self.has_lost = False
+        for number in range(1, count + 1):
+            self._hands.append(Hand(partial(self._serve, partial(began, number), work)))
 
-        def feed(hand: Hand) -> None:
-            while True:
-                with lock:
-                    unit = next(units, None)
-                if unit is None:
-                    return
-                answer = hand.do(unit)
-                with lock:
-                    if answer is None:
-                        left.append(unit)
-                        return
-                    absorb(answer)
+    def give(self, units: Iterator[Range]) -> Lot:
+        """Let all *units* be done. At most ``LOTS`` at a time."""
+        lot = Lot(next(self._next_rooms))
+        lot.room.clear()
+        for unit in units:
+            number = next(self._numbers)
+            spot = lot.add(number, packed(unit))
+            if self._hands:
+                self._lots[number] = lot
+                self._unsent.append(_ORDER.pack(number, lot.room.number, *spot))
+                self._send()
+        return lot
 
-        threads = [threading.Thread(target=feed, args=(one,), daemon=True) for one in self._hands]
-        try:
-            for thread in threads:
-                thread.start()
-            _wait(threads, on_wait)
-        except BaseException:
-            with lock:
-                units = iter(())
-            _wait(threads, lambda: None)
-            raise
-        return [*left, *units]
-
-    def close(self) -> None:
-        while self._hands:
-            self._hands.pop().close()
-
-
-def _wait(threads: list[threading.Thread], on_wait: Callable[[], None]) -> None:
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(_TICK_SECONDS)
+    def wait(self, lot: Lot, on_wait: Callable[[], None]) -> None:
+        """Wait until all of a lot is done that will be."""
+        while lot.awaited and self._hands:
+            self.listen(_TICK_MS)
             on_wait()
 
+    def listen(self, milliseconds: int = 0) -> None:
+        """Hear what was done since, and let them have more."""
+        if not self._hands:
+            return
+        poll = select.poll()
+        for hand in self._hands:
+            poll.register(hand.answers, select.POLLIN)
+        if self._unsent:
+            poll.register(self._to, select.POLLOUT)
+        ready = {descriptor for descriptor, _ in poll.poll(milliseconds)}
+        for hand in self._hands:
+            if hand.answers in ready and not self._hear(hand):
+                self._lose()
+                return
+        self._send()
 
-def _serve(reading: int, writing: int, work: Callable[[Range], Answer]) -> None:
-    while (message := _receive(reading)) is not None:
-        try:
-            answer = marshal.dumps(work(_unpacked(message)))
-        except Exception:
-            answer = b""
-        _send(writing, answer)
+    def close(self) -> None:
+        """End them, whatever they still have to do. Safe to call twice."""
+        self._send_away()
+        while self._hands:
+            self._hands.pop().close()
+        while self._rooms:
+            self._rooms.pop().close()
+        if self._orders >= 0:
+            os.close(self._orders)
+            self._orders = -1
+
+    def _send(self) -> None:
+        with suppress(BlockingIOError):
+            while self._unsent:
+                os.write(self._to, self._unsent[0])
+                self._unsent.popleft()
+
+    def _hear(self, hand: Hand) -> bool:
+        """Take an answer; False if there will be none."""
+        message = receive(hand.answers)
+        if message is None:
+            return False
+        (number,) = _NUMBER.unpack_from(message)
+        lot, told = self._lots.pop(number), message[_NUMBER.size :]
+        lot.heard_of(number, is_done=bool(told))
+        if told:
+            self._absorb(unpacked_answer(told))
+        return True
+
+    def _lose(self) -> None:
+        """One is dead. What the others do now counts, and then all of them are gone: nobody
+        knows what it had in its hands, so what is not done by then is."""
+        self.has_lost = True
+        self._send_away()
+        while self._hands:
+            while self._hear(self._hands[-1]):
+                pass
+            self._hands.pop().close()
+
+    def _send_away(self) -> None:
+        self._stopped[0] = 1
+        self._unsent.clear()
+        if self._to >= 0:
+            os.close(self._to)
+            self._to = -1
+
+    def _serve(
+        self, began: Callable[[], None], work: Callable[[Range], Answer], writing: int
+    ) -> None:
+        """In another process: do one unit after the other."""
+        os.close(self._to)
+        for other in self._hands:
+            os.close(other.answers)
+        began()
+        while len(order := os.read(self._orders, _ORDER.size)) == _ORDER.size:
+            if self._stopped[0]:
+                return
+            number, room, offset, length = _ORDER.unpack(order)
+            try:
+                told = packed_answer(work(unpacked(self._rooms[room].read(offset, length))))
+            except Exception:
+                told = b""
+            send(writing, _NUMBER.pack(number) + told)
 
 
 def _die_with(parent: int) -> None:
@@ -163,55 +215,3 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)
-
-
-def _packed(unit: Range) -> bytes:
-    needs = [
-        (
-            need.counter,
-            need.offset,
-            need.length,
-            [(one.ordinal, one.ref, one.file.row, one.file.fate.value) for one in need.takers],
-        )
-        for need in unit.needs
-    ]
-    return marshal.dumps((tuple(unit.pack), needs))
-
-
-def _unpacked(message: bytes) -> Range:
-    pack, needs = marshal.loads(message)  # noqa: S302 - from our own parent
-    return Range(PackRow(*pack), [_need(*one) for one in needs])
-
-
-def _need(
-    counter: int, offset: int, length: int, takers: list[tuple[int, bytes, bytes, str]]
-) -> Need:
-    waiting = [Taker(number, ref, Whole(row, Fate(fate)), 0) for number, ref, row, fate in takers]
-    return Need(counter, offset, length, waiting)
-
-
-def _send(descriptor: int, message: bytes) -> None:
-    view = memoryview(_LENGTH.pack(len(message)) + message)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _receive(descriptor: int) -> bytes | None:
-    """The next message; None when there will be none."""
-    head = _read(descriptor, _LENGTH.size)
-    if len(head) < _LENGTH.size:
-        return None
-    (length,) = _LENGTH.unpack(head)
-    message = _read(descriptor, length)
-    return message if len(message) == length else None
-
-
-def _read(descriptor: int, length: int) -> bytes:
-    parts = []
-    while length:
-        part = os.read(descriptor, length)
-        if not part:
-            break
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)

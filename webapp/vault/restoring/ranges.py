@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -87,29 +88,45 @@ class Needs:
         return True
 
     def ranges(
-        self, wanted: Callable[[Need], bool] = _any, *, largest: int | None = None
+        self,
+        wanted: Callable[[Need], bool] = _any,
+        *,
+        largest: int | None = None,
+        most_takers: int = sys.maxsize,
     ) -> Iterator[Range]:
         """Pack after pack in the order in which they came up, each from its start to its end.
 
         Args:
             wanted: which segments are meant.
             largest: bytes in one range.
+            most_takers: who wait for one, if it is of more than one segment.
         """
         for pack, segments in self._packs.values():
             needs = [segments[offset] for offset in sorted(segments)]
             found = [need for need in needs if wanted(need)]
-            yield from _coalesced(pack, found, largest or LARGEST_BYTES)
+            yield from _coalesced(pack, found, largest or LARGEST_BYTES, most_takers)
+
+    def keep(self, wanted: Callable[[Need], bool]) -> None:
+        """Forget all other segments."""
+        for _, segments in self._packs.values():
+            for offset in [at for at, need in segments.items() if not wanted(need)]:
+                self.count -= len(segments.pop(offset).takers)
 
 
-def _coalesced(pack: PackRow, needs: list[Need], largest: int) -> Iterator[Range]:
+def _coalesced(pack: PackRow, needs: list[Need], largest: int, most_takers: int) -> Iterator[Range]:
     """Join what lies close together: a small gap costs less than another request."""
-    start = 0
-    for number in range(1, len(needs) + 1):
-        if number < len(needs):
-            before, need = needs[number - 1], needs[number]
-            gap = need.offset - (before.offset + before.length)
-            whole = need.offset + need.length - needs[start].offset
-            if gap <= GAP_BYTES and whole <= largest:
-                continue
-        yield Range(pack, needs[start:number])
-        start = number
+    some: list[Need] = []
+    takers = 0
+    for need in needs:
+        if some:
+            gap = need.offset - (some[-1].offset + some[-1].length)
+            whole = need.offset + need.length - some[0].offset
+            takers += len(need.takers)
+            if gap > GAP_BYTES or whole > largest or takers > most_takers:
+                yield Range(pack, some)
+                some = []
+        if not some:
+            takers = len(need.takers)
+        some.append(need)
+    if some:
+        yield Range(pack, some)

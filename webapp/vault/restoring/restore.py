@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -15,13 +16,14 @@ from webapp.vault.manifests import Manifest
 from webapp.vault.restoring import glances
 from webapp.vault.restoring.carrying import Carrying
 from webapp.vault.restoring.finding import Finder
+from webapp.vault.restoring.hands import LOTS
 from webapp.vault.restoring.orders import RestoreOrder
 from webapp.vault.restoring.outcomes import Outcomes, RestoreResult
 from webapp.vault.restoring.pieces import Pieces, Placing, Whole
 from webapp.vault.restoring.ranges import Needs
 from webapp.vault.restoring.selection import Chosen, Selection
+from webapp.vault.restoring.windows import Window, sizes
 
-_MOST_ENTRIES = 100_000  # looked at before anything is fetched for them
 _WEIGHT_OF_LARGE = 8
 _AT_ONCE = 256
 _COLLIDES = "name_collides"
@@ -45,11 +47,10 @@ class Restore:
         self._finder = Finder(engine.stock)
         self._outcomes = Outcomes()
         self._placing = Placing(order.target, self._outcomes, paranoid=order.paranoid)
-        self._links: list[tuple[StoredEntry, Fate, bytes]] = []
         self._firsts: dict[bytes, bytes] = {}
-        self._unfinished: set[Pieces] = set()
+        self._windows: deque[Window] = deque()
+        self._window = Window(needs=Needs(self._finder.locate))  # the one that is being filled
         self._current: Ordering | None = None
-        self._weight = 0
         self._reached = b""
         self._carrying = Carrying(engine, self._placing)
 
@@ -62,20 +63,36 @@ class Restore:
             StorageError: the vault's place failed.
         """
         self._survey()
-        if not self._order.dry_run:
-            self._carrying.get_help()
-        chosen = self._selection.rows()
+        is_ahead = not self._order.dry_run and self._carrying.get_help()
         try:
-            more = True
-            while more:
-                needs = Needs(self._finder.locate)
-                more = self._fill(chosen, needs)
-                self._finish_window(needs, last=not more)
+            self._work(sizes(is_ahead=is_ahead), most=LOTS if is_ahead else 1)
         finally:
             self._carrying.close()
-            for file in self._unfinished:
-                file.abandon()
+            for window in self._windows:
+                for file in window.files:
+                    file.abandon()
         return self._result()
+
+    def _work(self, windows: Iterator[int], *, most: int) -> None:
+        """Go through it window by window; *most* are at work at the same time."""
+        chosen, more = self._selection.rows(), True
+        while more or self._windows:
+            while more and len(self._windows) < most:
+                more = self._begin_window(chosen, next(windows))
+            self._finish_window(self._windows[0])
+            self._windows.popleft()
+
+    def _begin_window(self, chosen: Iterator[Chosen], size: int) -> bool:
+        """Look at entries, and let those begin that can carry; False if there are no more."""
+        window = self._window = Window(needs=Needs(self._finder.locate))
+        self._windows.append(window)
+        if self._current is not None:
+            window.files.add(self._current[0])
+        more = self._fill(chosen, window, size)
+        if not self._order.dry_run:
+            window.folders = self._target.leave(last=not more)
+        window.load = self._carrying.start(window.needs)
+        return more
 
     def _survey(self) -> None:
         """Where names may collide, find those that do before anything is written."""
@@ -91,19 +108,20 @@ class Restore:
                     self._refuse(one.path, why)
         self._target.start_over()
 
-    def _fill(self, chosen: Iterator[Chosen], needs: Needs) -> bool:
+    def _fill(self, chosen: Iterator[Chosen], window: Window, size: int) -> bool:
         """Look at entries until there is enough to do; False when there are no more."""
-        self._weight = 0
-        while self._weight < _MOST_ENTRIES and needs.count < _MOST_ENTRIES:
+        needs = window.needs
+        while window.weight < size and needs.count < size:
             if self._current is not None:
                 self._current = self._go_on(self._current, needs)
                 continue
             one = next(chosen, None)
             if one is None:
                 return False
-            self._weight += 1
+            window.weight += 1
             self._consider(one, needs)
-            if not self._weight & 1023:
+            if not window.weight & 1023:
+                self._carrying.listen()
                 self._tell_progress()
         return True
 
@@ -151,8 +169,8 @@ class Restore:
         if self._order.dry_run or fate is Fate.LEAVE:
             self._outcomes.placed(fate, size)
         elif writes and entry.hardlink:
-            self._weight += 1
-            self._links.append((entry, fate, row))
+            self._window.weight += 1
+            self._window.links.append((entry, fate, row))
         elif writes:
             self._current = self._want(row, entry, fate=fate, needs=needs)
         else:
@@ -181,8 +199,8 @@ class Restore:
         except Damaged as error:
             self._placing.lost(entry.path, error)
             return None
-        self._weight += _WEIGHT_OF_LARGE
-        self._unfinished.add(file)
+        self._window.weight += _WEIGHT_OF_LARGE
+        self._window.files.add(file)
         return file, self._refs(entry)
 
     def _refs(self, entry: StoredEntry) -> Iterator[bytes]:
@@ -215,17 +233,13 @@ class Restore:
         file.all_known()
         return None
 
-    def _finish_window(self, needs: Needs, *, last: bool) -> None:
-        self._carry(needs)
+    def _finish_window(self, window: Window) -> None:
+        self._carrying.finish(window.load, self._tell_progress)
         again = Needs(self._finder.locate)
-        for entry, fate, row in self._links:
+        for entry, fate, row in window.links:
             self._link(entry, fate, row=row, needs=again)
-        self._links = []
-        self._carry(again)
-        self._unfinished = {self._current[0]} if self._current is not None else set()
-        if self._order.dry_run:
-            return
-        for path, why in self._target.settle(last=last):
+        self._carrying.carry(again.ranges(), self._tell_progress)
+        for path, why in self._target.settle(window.folders):
             self._outcomes.failed_at(path, why)
 
     def _link(self, entry: StoredEntry, fate: Fate, *, row: bytes, needs: Needs) -> None:
@@ -240,10 +254,6 @@ class Restore:
         ordering = self._want(row, entry, fate=fate, needs=needs)
         while ordering is not None:
             ordering = self._go_on(ordering, needs)
-
-    def _carry(self, needs: Needs) -> None:
-        if needs.count:
-            self._carrying.carry(needs, self._tell_progress)
 
     def _tell_progress(self) -> None:
         total = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from webapp.items import Fate, NotPlaced, StoredEntry
@@ -69,8 +69,14 @@ class EntryTarget(Protocol):
     def in_process(self, number: int) -> None:
         """This is a copy of the target in a process of its own, which writes at the same time."""
 
-    def settle(self, *, last: bool) -> list[tuple[bytes, NotPlaced]]:
-        """Give the folders that were left, or with *last* all of them, their facts.
+    def clear_away(self, folders: Iterable[bytes]) -> None:
+        """Remove what such processes, now dead, have left in *folders*."""
+
+    def leave(self, *, last: bool) -> list[StoredEntry]:
+        """Say which folders were left, or with *last* all, that are to be settled."""
+
+    def settle(self, folders: list[StoredEntry]) -> list[tuple[bytes, NotPlaced]]:
+        """Give *folders* their facts: all that belongs into them is there.
 
         Returns:
             The folders that did not take all of them, and why.
