@@ -327,7 +327,7 @@ def forget_and_prune(storage, failures: list, stop: threading.Event) -> None:
         vault = Vault.open(storage, wrap=KEY)
         while not stop.is_set():
             vault.forget(Policy(last=1), trust_clock=True)
-            vault.prune(grace_days=20, may_condemn_most=True, trust_clock=True)
+            vault.prune(grace_days=20, gone_days=1e5, may_condemn_most=True, trust_clock=True)
     except BaseException as error:
         failures.append(error)
 

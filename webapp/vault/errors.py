@@ -24,6 +24,7 @@ VaultError
 ├── SnapshotRevoked       this writer was declared dead while it wrote
 ├── SelfTestFailed        this machine computes wrongly; nothing was written
 ├── Outrun                a prune removed what a backup relied on; nothing is lost, run it again
+│   └── Lacking           some of it is in no pack any more, and must be read from the source again
 ├── Halted                forget or prune stopped by themselves, before anything was removed
 └── BadSource             a source broke the rules of ``EntrySource``
 """
@@ -177,6 +178,10 @@ class Outrun(VaultError):
     """A prune, with too short a grace, removed what a backup relied on. Run the backup again."""
 
     code = "outrun"
+
+
+class Lacking(Outrun):
+    """What a backup needs is in no pack any more. It must be read from the source again."""
 
 
 class Halted(VaultError):

@@ -6,9 +6,9 @@ import threading
 from contextlib import suppress
 
 from webapp.items import Tally
-from webapp.vault import catalogues
+from webapp.vault import catalogues, unfinished
 from webapp.vault.engine import Engine
-from webapp.vault.errors import ObjectExists
+from webapp.vault.errors import ObjectExists, StorageError
 from webapp.vault.packs import PackInfo
 
 _PACKS_PER_INDEX = 64
@@ -20,14 +20,20 @@ class IndexWriter:
     """An index object every 64 packs or 5 minutes, so that a killed run resumes by dedup.
 
     Takes over the packs that no index object lists: some earlier writer was killed.
+
+    Args:
+        announces: no root needs these packs until we have finished, so prunes are told of them.
     """
 
-    def __init__(self, engine: Engine, tally: Tally) -> None:
+    def __init__(self, engine: Engine, tally: Tally, *, announces: bool = False) -> None:
         self._engine = engine
         self._tally = tally
         self._waiting = engine.stock.loose()
         self._since = engine.hooks.monotonic()
         self._lock = threading.RLock()
+        self._announces = announces
+        self._announced: list[str] = []
+        self._run = b""
 
     def store(self, info: PackInfo, data: memoryview) -> None:
         """Make a finished pack durable; called in the pipeline's storing threads."""
@@ -48,13 +54,27 @@ class IndexWriter:
                 engine.stock.cover(name, [info.name for info in batch])
                 self._tally.stored_bytes += size_bytes
 
+    def finish(self) -> None:
+        """A root needs these packs now: prunes need not be told any more."""
+        for name in self._announced:
+            with suppress(StorageError):  # what cannot be removed here, a prune removes
+                self._engine.storage.delete(name)
+        self._announced = []
+
     def _note(self, info: PackInfo, size_bytes: int) -> None:
         self._engine.stock.add(info)
         self._tally.stored_bytes += size_bytes
         self._waiting.append(info.name)
         is_due = self._engine.hooks.monotonic() - self._since >= _SECONDS
         if len(self._waiting) >= _PACKS_PER_INDEX or is_due:
+            if self._announces:
+                self._announce()
             self.flush()
+
+    def _announce(self) -> None:
+        self._run = self._run or self._engine.new_id()
+        name = unfinished.announce(self._engine, self._waiting, run=self._run)
+        self._announced.append(name)
 
     def _take(self) -> list[PackInfo]:
         """As many of the waiting packs as one index object should list."""

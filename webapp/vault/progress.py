@@ -19,6 +19,7 @@ class Progress:
         self._monotonic = monotonic
         self._next = monotonic() + _SECONDS
         self._since = 0
+        self._earlier = 0, 0
 
     def step(self) -> None:
         """One entry is done."""
@@ -39,6 +40,21 @@ class Progress:
             tally.unchanged += 1
         else:
             tally.changed += 1
+
+    def begin_again(self) -> None:
+        """All entries are looked at once more. What was read and stored counts on."""
+        tally = self.tally
+        self._earlier = tally.new, tally.changed
+        tally.files = tally.folders = tally.others = tally.logical_bytes = 0
+        tally.unchanged = tally.new = tally.changed = 0
+
+    def sum_up(self) -> None:
+        """All entries were looked at. What was new or changed the first time still is."""
+        tally, (new, changed) = self.tally, self._earlier
+        tally.new = min(tally.new + new, tally.files)
+        tally.changed = min(tally.changed + changed, tally.files - tally.new)
+        tally.unchanged = tally.files - tally.new - tally.changed
+        self.now()
 
     def wait(self) -> None:
         """Some time went by."""

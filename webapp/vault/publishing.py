@@ -12,7 +12,7 @@ from webapp.vault import catalogues, processes
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import Engine, Order
 from webapp.vault.errors import (
-    Damaged,
+    Lacking,
     Outrun,
     SnapshotRevoked,
     StorageError,
@@ -21,7 +21,7 @@ from webapp.vault.errors import (
 )
 from webapp.vault.index_writer import IndexWriter
 from webapp.vault.manifests import Part
-from webapp.vault.rescue import copy_out
+from webapp.vault.rescue import Rescued, copy_out
 from webapp.vault.snapshots import CLOCK_DOUBT, FINISHED, PENDING, Snapshot, moment, seal_root
 from webapp.vault.stock import Reliance
 
@@ -37,6 +37,7 @@ class Publisher:
         parts: the manifest's chunks.
         reliance: the packs that this backup may have relied on.
         open_store: makes a chunk store, for what must be copied out of condemned packs.
+        earlier: id under which this backup announced a root that lacked something; or empty.
     """
 
     engine: Engine
@@ -47,26 +48,46 @@ class Publisher:
     index: IndexWriter
     reliance: Reliance
     open_store: Callable[[], ChunkStore]
+    earlier: str = ""
 
     def publish(self, tally: Tally) -> Snapshot:
+        """Publish it, or say why it cannot be.
+
+        Raises:
+            Lacking: some of it must be stored again. What is there stays protected, by a pending
+                root that the next try removes, as ``earlier``, or the caller.
+        """
         snapshot = self._describe(tally)
         try:
             self._put_root(snapshot, PENDING)
+            self.withdraw(self.earlier)
             self._make_safe()
             self._put_root(snapshot, FINISHED)
             self._check_revoked()
-        except StorageUnavailable:
+        except (StorageUnavailable, Lacking):
             raise  # the snapshot may yet appear: its pending root must go on protecting it
         except VaultError:
-            with suppress(StorageError):
-                self.engine.storage.delete(PENDING + self.snapshot_id)
+            self.withdraw(self.snapshot_id)
             raise
         self._remove_pending()
+        self.index.finish()
         return snapshot
+
+    def withdraw(self, snapshot_id: str) -> None:
+        """Remove a pending root that will not be finished, if there is one."""
+        if snapshot_id:
+            with suppress(StorageError):
+                self.engine.storage.delete(PENDING + snapshot_id)
 
     def _make_safe(self) -> None:
         for _ in range(_ROUNDS):
-            if not self._rescue():
+            found = self._rescue()
+            if not found.is_whole:
+                raise Lacking(
+                    "Prunes kept removing what this backup needs, faster than it could be stored "
+                    "again. Nothing is lost: give prune a longer --grace, and run it again."
+                )
+            if not found.copied:
                 return
         raise Outrun("A prune kept removing what this backup needs. Run it again.")
 
@@ -128,8 +149,8 @@ class Publisher:
         data = seal_root(engine.ring, snapshot, self.parts, folder=folder, salt=engine.salt())
         engine.storage.put(folder + snapshot.id, data)
 
-    def _rescue(self) -> bool:
-        """W4 and W5: copy out of condemned packs what this snapshot needs; say if there was any."""
+    def _rescue(self) -> Rescued:
+        """W4 and W5: copy out of condemned packs what this snapshot needs and they still hold."""
         stock = self.engine.stock
         self._settle()
         relied = frozenset(self.reliance.names)
@@ -137,21 +158,18 @@ class Publisher:
         safe = stock.reliable()
         self.reliance.names = set(safe)
         if relied <= safe:
-            return False  # no pack was condemned, went away or was found damaged since W1
+            return Rescued(
+                0, True
+            )  # no pack was condemned, went away or was found damaged since W1
         store = self.open_store()
         try:
-            copied = copy_out(self.parts, self.engine.chunks, store)
+            found = copy_out(self.parts, self.engine.chunks, store)
             store.finish()
-        except Damaged as error:  # packs went away; one of them held what is missing now
-            store.abort()
-            raise Outrun(
-                "A prune removed what this backup relied on. Nothing is lost; run it again."
-            ) from error
         except BaseException:
             store.abort()
             raise
         self.index.flush()
-        return copied > 0
+        return found
 
     def _settle(self) -> None:
         """Wait until lists show what others did before our pending root was there."""

@@ -12,6 +12,9 @@ class CountedReport:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._tally = Tally()
+        self._before = 0, 0
+        self._told: set[tuple[str, str]] = set()
+        self._known: frozenset[tuple[str, str]] = frozenset()
 
     @staticmethod
     def of(report: Report) -> CountedReport:
@@ -23,14 +26,27 @@ class CountedReport:
         tally.failed += self._tally.failed
         tally.skipped += self._tally.skipped
         self._tally = tally
+        self._before = tally.failed, tally.skipped
+
+    def begin_again(self) -> None:
+        """All entries are looked at once more: count anew, and tell only what is new."""
+        self._tally.failed, self._tally.skipped = self._before
+        self._known = frozenset(self._told)
 
     def failed(self, key: str, code: str, message: str) -> None:
         self._tally.failed += 1
-        self._report.failed(key, code, message)
+        if self._is_news(key, code):
+            self._report.failed(key, code, message)
 
     def skipped(self, key: str, code: str, message: str) -> None:
         self._tally.skipped += 1
-        self._report.skipped(key, code, message)
+        if self._is_news(key, code):
+            self._report.skipped(key, code, message)
 
     def note(self, message: str) -> None:
-        self._report.note(message)
+        if self._is_news("", message):
+            self._report.note(message)
+
+    def _is_news(self, key: str, what: str) -> bool:
+        self._told.add((key, what))
+        return (key, what) not in self._known

@@ -4,7 +4,7 @@ W1  see what is there: condemned packs first, then packs, then the index
 W2  store packs and index objects
 W3  put ``pending/ID``, the whole root
 W4  see again: condemned first, then packs; every chunk the snapshot needs must still be safe
-W5  what is not is copied out of the condemned pack, and W4 is repeated
+W5  what is not is copied out of the condemned pack, else read from the source again; then W3, W4
 W6  put ``snapshots/ID``, look for ``revoked/ID``, remove ``pending/ID``
 
 Time decides nothing here but cost. No locks. W3 to W6 are in ``publishing``.
@@ -13,12 +13,13 @@ Time decides nothing here but cost. No locks. W3 to W6 are in ``publishing``.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from webapp.vault import manifests, self_test
 from webapp.vault.capturing import Capture
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import BackupResult, Engine, Order
-from webapp.vault.errors import Damaged, ObjectMissing
+from webapp.vault.errors import Damaged, Lacking, ObjectMissing, StorageUnavailable
 from webapp.vault.index_writer import IndexWriter
 from webapp.vault.parents import ParentRows
 from webapp.vault.pipeline import Pipeline
@@ -27,6 +28,8 @@ from webapp.vault.publishing import Publisher
 from webapp.vault.reports import CountedReport
 from webapp.vault.snapshots import FINISHED, Snapshot
 from webapp.vault.stream import EntryStream
+
+_MORE_TRIES = 4
 
 
 class Backup:
@@ -41,20 +44,46 @@ class Backup:
         self._progress = Progress(order.on_progress, engine.hooks.monotonic)
         self._report = CountedReport.of(order.report)
         self._report.count_in(self._progress.tally)
-        self._index = IndexWriter(engine, self._progress.tally)
+        self._index = IndexWriter(engine, self._progress.tally, announces=True)
         self._parent = self._find_parent()
         self._store = self._open_store()
 
     def run(self) -> BackupResult:
+        publisher = self._publisher(self._stored(self._parent_rows()))
         try:
-            parts = self._capture()
+            for _ in range(_MORE_TRIES):
+                try:
+                    return self._published(publisher)
+                except Lacking:
+                    self._begin_again()
+                    again = self._stored(self._rows_of(publisher.parts))
+                    publisher = self._publisher(again, earlier=publisher.snapshot_id)
+            return self._published(publisher)
+        except StorageUnavailable:
+            raise
+        except BaseException:
+            publisher.withdraw(publisher.snapshot_id)
+            publisher.withdraw(publisher.earlier)
+            raise
+
+    def _published(self, publisher: Publisher) -> BackupResult:
+        tally = self._progress.tally
+        return BackupResult(snapshot=publisher.publish(tally), tally=tally)
+
+    def _stored(self, known: Iterator[bytes]) -> list[manifests.Part]:
+        """Read what is not in the *known* rows, or not stored any more; return the manifest."""
+        try:
+            parts = self._capture(known)
             self._store.finish()
         except BaseException:
             self._store.abort()
             raise
         self._index.flush()
-        self._progress.now()
-        publisher = Publisher(
+        self._progress.sum_up()
+        return parts
+
+    def _publisher(self, parts: list[manifests.Part], *, earlier: str = "") -> Publisher:
+        return Publisher(
             engine=self._engine,
             order=self._order,
             snapshot_id=self._engine.new_id().hex(),
@@ -63,9 +92,23 @@ class Backup:
             index=self._index,
             reliance=self._reliance,
             open_store=self._open_store,
+            earlier=earlier,
         )
-        tally = self._progress.tally
-        return BackupResult(snapshot=publisher.publish(tally), tally=tally)
+
+    def _begin_again(self) -> None:
+        """A prune was faster: what it removed is read again, if need be by a changed file."""
+        self._report.note(
+            "A prune removed some of what this backup had stored; that is read again."
+        )
+        self._report.begin_again()
+        self._progress.begin_again()
+        self._store = self._open_store()
+
+    def _rows_of(self, parts: list[manifests.Part]) -> Iterator[bytes]:
+        """What this backup has read already, as far as it is still there."""
+        for part in parts:
+            with suppress(Damaged, ObjectMissing):
+                yield from manifests.split_rows(self._engine.chunks.manifest(part.ref), where="")
 
     def _open_store(self) -> ChunkStore:
         engine, order = self._engine, self._order
@@ -85,7 +128,7 @@ class Backup:
             level=order.level,
         )
 
-    def _capture(self) -> list[manifests.Part]:
+    def _capture(self, known: Iterator[bytes]) -> list[manifests.Part]:
         order, seed = self._order, self._engine.ring.cuts
         builder = manifests.ManifestBuilder(seed, self._store.manifest)
         capture = Capture(
@@ -98,7 +141,7 @@ class Backup:
             boundaries=self._engine.boundaries,
             time_ns=self._engine.hooks.time_ns,
         )
-        EntryStream(capture, ParentRows(self._parent_rows()), builder).run()
+        EntryStream(capture, ParentRows(known), builder).run()
         return builder.parts
 
     def _parent_rows(self) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from tests.vault.protocol.world import Case, Me, World
 STEPS = {**writers.STEPS, **pruners.STEPS, **others.STEPS}
 # What each root needs. "u" needs what is there already, "w" and "v" also something new.
 CHUNKS = {"kept": "b", "u": "a", "w": "ac", "v": "ae"}
+CHUNKS |= {f"{root}'": chunks for root, chunks in CHUNKS.items()}  # announced a second time
 
 A, AB, SPARE, OTHER = ("first", 0, "a"), ("first", 0, "ab"), ("spare", 0, "a"), ("other", 0, "c")
 DONE = frozenset(["kept"])

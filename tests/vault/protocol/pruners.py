@@ -7,6 +7,7 @@ from tests.vault.protocol.world import (
     Case,
     Me,
     Next,
+    Pack,
     World,
     go,
     held,
@@ -38,14 +39,25 @@ def look_around(world: World, me: Me, case: Case) -> Me:
 
 
 def choose(world: World, me: Me, case: Case) -> Next:
-    """P1: victims are all packs with a chunk that no root needs: the greediest prune there is."""
+    """P1: victims are all packs with a chunk that no root needs: the greediest prune there is. Or
+    all but those of writers that go on, if these have said so in time."""
     me = look_around(world, me, case)
     if me.phase < 4:
         return [(world, me)]
-    live, free = case.needed(me.roots), me.seen - me.marked
+    live, free = _live(me, case), me.seen - me.marked
     victims = frozenset(pack for pack in free if not frozenset(pack[2]) <= live)
+    spared = frozenset(pack for pack in victims if pack[0].removesuffix("'") in case.chunks)
+    return [
+        found
+        for some in {victims, victims - spared if case.rules.unfinished_are_spared else victims}
+        for found in _give_up(world, me, case, some)
+    ]
+
+
+def _give_up(world: World, me: Me, case: Case, victims: frozenset[Pack]) -> Next:
     if not victims:
         return [(world, go(me, "P5"))]
+    live, free = _live(me, case), me.seen - me.marked
     copies = (live & held(victims)) - held(free - victims)
     if copies and case.rules.copies_before_condemning:
         return [(world, go(me, "P1 copy", todo=(copies, victims)))]
@@ -108,7 +120,14 @@ def _judge(world: World, me: Me, case: Case) -> Next:
 
 
 def _to_rescue(me: Me, case: Case) -> frozenset[str]:
-    return (case.needed(me.roots) - held(me.seen - me.marked)) & held(me.seen)
+    return (_live(me, case) - held(me.seen - me.marked)) & held(me.seen)
+
+
+def _live(me: Me, case: Case) -> frozenset[str]:
+    """What roots need. One that lacks something protects nothing: it may be the list of what it
+    needs that is lost. Such a root is never finished."""
+    there = held(me.seen)
+    return case.needed(frozenset(root for root in me.roots if there.issuperset(case.chunks[root])))
 
 
 def _way_of_rescue(at: str, case: Case) -> str:

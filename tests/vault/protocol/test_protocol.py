@@ -37,8 +37,14 @@ LOSES = {
     "index_listed_before_packs": FRESH,
     "copies_are_listed": FRESH,
 }
-# These two spare readers and later runs a detour. What keeps data is the rescue before a delete.
-FOR_COST = {"copies_before_condemning", "rescue_after_condemning"}
+# These spare readers, writers and later runs a detour. What keeps data is the rescue before a
+# delete, and that a writer looks again.
+FOR_COST = {
+    "copies_before_condemning",
+    "rescue_after_condemning",
+    "lost_is_read_again",
+    "unfinished_are_spared",
+}
 
 
 @pytest.mark.parametrize("meeting", MEETINGS)

@@ -51,6 +51,8 @@ class Rules:
     pending_before_looking: bool = True
     pending_until_final: bool = True
     writer_heeds_revocation: bool = True
+    lost_is_read_again: bool = True
+    unfinished_are_spared: bool = True
     pending_is_a_root: bool = True
     pending_listed_before_finals: bool = True
     copies_before_condemning: bool = True

@@ -50,7 +50,11 @@ def look_again(world: World, me: Me, case: Case) -> Next:
     missing = case.needed(frozenset([me.name])) - held(_safe(me, case))
     if not missing:
         return [(world, go(me, _when_safe(case)))]
-    return [(world, go(me, "W5", todo=missing) if missing <= held(me.seen) else go(me, "fail"))]
+    if missing <= held(me.seen):
+        return [(world, go(me, "W5", todo=missing))]
+    if not case.rules.lost_is_read_again or me.name.endswith("'"):
+        return [(world, go(me, "fail"))]
+    return [(world, go(me, "W5 read", todo=missing))]
 
 
 def copy_out(world: World, me: Me, case: Case) -> Next:
@@ -61,6 +65,28 @@ def copy_out(world: World, me: Me, case: Case) -> Next:
     if case.indexed:
         return [(world, go(me, "W2 index", todo=NONE, phase=9))]
     return [(world, go(me, "W4", todo=NONE))]
+
+
+def read_again(world: World, me: Me, case: Case) -> Next:
+    """W5: the source still has it. What is announced then is another root: once only, here."""
+    me = me._replace(name=me.name + "'")
+    world, me = put_pack(world, me, me.todo)
+    return [(world, go(me, "W5 list" if case.indexed else "W5 announce"))]
+
+
+def list_again(world: World, me: Me, case: Case) -> Next:
+    own = frozenset(pack for pack in world.packs if pack[0] == me.name)
+    return [(world._replace(index=world.index | {(me.name, own)}), go(me, "W5 announce"))]
+
+
+def announce_again(world: World, me: Me, case: Case) -> Next:
+    """The root that lacked something goes when the other is there."""
+    return [(world._replace(pending=world.pending | {me.name}), go(me, "W5 withdraw"))]
+
+
+def withdraw(world: World, me: Me, case: Case) -> Next:
+    pending = world.pending - {me.name.removesuffix("'")}
+    return [(world._replace(pending=pending), go(me, "W4"))]
 
 
 def drop_pending_early(world: World, me: Me, case: Case) -> Next:
@@ -110,6 +136,10 @@ STEPS = {
     ("writer", "W3"): put_pending,
     ("writer", "W4"): look_again,
     ("writer", "W5"): copy_out,
+    ("writer", "W5 read"): read_again,
+    ("writer", "W5 list"): list_again,
+    ("writer", "W5 announce"): announce_again,
+    ("writer", "W5 withdraw"): withdraw,
     ("writer", "W6 early"): drop_pending_early,
     ("writer", "W6"): finish,
     ("writer", "W6 revoked?"): check_revoked,

@@ -26,7 +26,8 @@ from webapp.standalone.vaults import Where
     default="7d",
     show_default=True,
     metavar="DAYS",
-    help="How long what is given up stays for readers that still use it.",
+    help="How long what is given up stays for readers that still use it, and what an unfinished "
+    "backup has stored waits for it to go on.",
 )
 @click.option(
     "--undo-for",
@@ -67,6 +68,8 @@ def _lines(done: dict[str, Any]) -> Iterator[str]:
     yield f"{_packs(done, 'condemned')} {would}given up, to be deleted after the grace{copied}."
     if done["waiting_packs"]:
         yield f"{_packs(done, 'waiting')} given up earlier wait for their grace to end."
+    if done["unfinished_packs"]:
+        yield f"{_packs(done, 'unfinished')} that unfinished backups have stored stay for these."
     yield f"{size(done['live_bytes'])} of {size(done['total_bytes'])} are needed."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from webapp.vault import boxes, catalogues, config, documents, keys
+from webapp.vault import boxes, catalogues, config, documents, keys, unfinished
 from webapp.vault.checks import coverage
 from webapp.vault.checks.findings import CHAIN, MISSING, Findings
 from webapp.vault.engine import Engine
@@ -19,6 +19,7 @@ SEALED = {
     coverage.FOLDER: coverage.KIND,
     **ledger.KINDS,
     catalogues.REVOKED: catalogues.REVOKED_KIND,
+    unfinished.FOLDER: unfinished.KIND,
 }
 
 # What takes the content of each kind to pieces, and raises ``Damaged`` where it cannot.
@@ -26,6 +27,7 @@ _CONTENTS: dict[bytes, Callable[[list[bytes], str], Iterable[object]]] = {
     catalogues.KIND: lambda parts, name: catalogues.unpack_infos(parts[0], where=name),
     catalogues.CONDEMNED_KIND: lambda parts, name: catalogues.unpack_condemned(name, parts).packs,
     catalogues.REVOKED_KIND: lambda parts, name: (),
+    unfinished.KIND: lambda parts, name: unfinished.unpack(name, parts).packs,
     coverage.KIND: lambda parts, name: coverage.unpack_times(parts[0], where=name),
     ledger.FORGOTTEN_KIND: lambda parts, name: ledger.unpack_entries(parts[0], name),
     ledger.LABELS_KIND: lambda parts, name: ledger.unpack_entries(parts[0], name),

@@ -10,6 +10,7 @@ from webapp.vault.errors import Damaged, Halted, ObjectMissing
 from webapp.vault.index_lookup import PackRow
 from webapp.vault.pruning.copying import Copier
 from webapp.vault.pruning.ground import Ground
+from webapp.vault.pruning.sparing import unfinished_packs
 from webapp.vault.pruning.walking import Walk
 
 _MANY = 64
@@ -52,7 +53,8 @@ def condemn(ground: Ground) -> bool:
 
 def choose(ground: Ground, walk: Walk) -> list[Victim]:
     """Packs of which too little is needed, the emptiest first, within the budget; and small ones,
-    if they are many."""
+    if they are many. What a backup has stored that goes on is spared: it would only have to store
+    that again."""
     packs = list(_weigh(ground, walk))
     report, least = ground.report, ground.order.least_live
     report.total_bytes = sum(one.row.size_bytes for one in packs)
@@ -62,6 +64,10 @@ def choose(ground: Ground, walk: Walk) -> list[Victim]:
     small = [one for one in packs if one.row.size_bytes < _SMALL_BYTES]
     if len(small) >= _MANY:
         victims += [one for one in small if one.row.name not in chosen]
+    spared = unfinished_packs(ground)
+    report.unfinished_packs = sum(one.row.name in spared for one in victims)
+    report.unfinished_bytes = sum(one.row.size_bytes for one in victims if one.row.name in spared)
+    victims = [one for one in victims if one.row.name not in spared]
     return _within(sorted(victims, key=lambda one: one.live_bytes), ground.order.budget_bytes)
 
 

@@ -21,7 +21,8 @@ class PruneOrder:
 
     Attributes:
         dry_run: only say what would be done.
-        grace_days: how long condemned packs stay for readers that still use them.
+        grace_days: how long condemned packs stay for readers that still use them, and what a
+            backup has stored after it was last heard of.
         least_live: packs of which a smaller share is needed are rewritten and condemned.
         budget_bytes: how much live data may be copied out of such packs; None for any amount.
         may_condemn_most: go on where more than half of the vault would be condemned.
@@ -56,6 +57,7 @@ class PruneReport:
         rescued: chunks that were needed and lay in packs that had been condemned before.
         deleted_packs: condemned by an earlier run, and deleted now.
         waiting_bytes: of condemned packs whose grace is not over.
+        unfinished_packs: that no snapshot needs, and backups have stored that go on.
         dropped: ids of forgotten snapshots that can be brought back no more.
         revoked: ids of unfinished snapshots whose writers were taken for dead.
         notes: what is worth a word, in sentences.
@@ -72,6 +74,8 @@ class PruneReport:
     deleted_bytes: int = 0
     waiting_packs: int = 0
     waiting_bytes: int = 0
+    unfinished_packs: int = 0
+    unfinished_bytes: int = 0
     index_objects: int = 0
     dropped: list[str] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)

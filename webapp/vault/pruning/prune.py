@@ -13,6 +13,7 @@ from webapp.vault.pruning.deleting import delete_condemned
 from webapp.vault.pruning.dropping import drop_forgotten, shorten_log
 from webapp.vault.pruning.findings import PruneOrder, PruneReport
 from webapp.vault.pruning.ground import Ground
+from webapp.vault.pruning.sparing import remove_silent
 
 
 def prune(engine: Engine, order: PruneOrder) -> PruneReport:
@@ -43,6 +44,7 @@ def _keep_up(ground: Ground, now_ns: int, *, deleted: bool) -> None:
     if not deleted:
         compaction.compact(ground, only_small=True)
     shorten_log(ground)
+    remove_silent(ground)
     storage.sweep(now_ns)
     names = [item.name for item in storage.list("") if _is_kept(item.name, stock.condemned)]
     storage.extend_retention(names, now_ns)

@@ -14,7 +14,7 @@ from webapp.items import Tally
 from webapp.vault import self_test
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import Engine, Order
-from webapp.vault.errors import Damaged, ObjectMissing
+from webapp.vault.errors import Damaged, Lacking, ObjectMissing
 from webapp.vault.index_writer import IndexWriter
 from webapp.vault.manifests import Manifest, ManifestBuilder, Part
 from webapp.vault.pipeline import Pipeline
@@ -30,6 +30,7 @@ from webapp.vault.transfer.translation import Translator
 
 Tell = Callable[[int, int, str], None]
 _CACHE_BYTES = 4 << 20
+_MORE_TRIES = 3
 _STEPS = 1000  # of progress, for each snapshot
 
 
@@ -101,7 +102,7 @@ class _Copy:
             self._steps = (number * _STEPS, len(todo) * _STEPS)
             tally = Tally()
             try:
-                copied = self._one(original, tally)
+                copied = self._one_patiently(original, tally)
             except (Damaged, ObjectMissing) as error:
                 problem = error if isinstance(error, Damaged) else Damaged(str(error), "is missing")
                 self._result.failed.append((original.id, problem))
@@ -140,10 +141,19 @@ class _Copy:
             found.setdefault(origin_of(one, self._target.ring.vault_id), []).append(one)
         return found
 
+    def _one_patiently(self, original: Snapshot, tally: Tally) -> Snapshot:
+        """Copy once more what prunes of the target removed meanwhile."""
+        for _ in range(_MORE_TRIES):
+            try:
+                return self._one(original, tally)
+            except Lacking:
+                continue
+        return self._one(original, tally)
+
     def _one(self, original: Snapshot, tally: Tally) -> Snapshot:
         self._target.stock.refresh()
         reliance = self._target.stock.rely()
-        index = IndexWriter(self._target, tally)
+        index = IndexWriter(self._target, tally, announces=True)
         store, parent = self._open_store(index), self._parent_of(original)
         parts, seen = self._source.roots.parts(FINISHED + original.id), Seen()
         try:
@@ -170,7 +180,11 @@ class _Copy:
             original=original,
             origin=origin_of(original, self._source.ring.vault_id),
         )
-        return publisher.publish(tally)
+        try:
+            return publisher.publish(tally)
+        except Lacking:
+            publisher.withdraw(publisher.snapshot_id)
+            raise
 
     def _write(
         self, copied: CopiedRows, parts: list[Part], store: ChunkStore, seen: Seen
