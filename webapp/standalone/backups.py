@@ -13,6 +13,7 @@ from webapp.formatting import number, size
 from webapp.items import Tally, path_to_text
 from webapp.standalone.leaving_out import LeaveOut
 from webapp.standalone.paths import EVERYTHING, PathsSource, outermost, section_of
+from webapp.standalone.streams import Stream, StreamSource
 from webapp.standalone.vaults import Where, opened
 from webapp.vault import levels
 from webapp.vault.engine import BackupResult
@@ -24,6 +25,7 @@ from webapp.vault.vault import Vault
 Document = dict[str, object]
 Say = Callable[[str], None]
 Tell = Callable[[int, int, str], None]
+Source = PathsSource | StreamSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,7 @@ class Wish:
         match: which facts tell that a file did not change; one of ``Match``.
         parallel: threads that compress and seal.
         compression: how hard; a level of zstd.
+        stream: back up what a program writes, instead of *paths*.
     """
 
     paths: tuple[str, ...]
@@ -47,9 +50,12 @@ class Wish:
     match: str = Match.FULL
     parallel: int = 2
     compression: int = levels.DEFAULT
+    stream: Stream | None = None
 
     @property
     def name(self) -> str:
+        if self.stream is not None and not self.source:
+            return f"{socket.gethostname()}:{path_to_text(self.stream.path[4:])}"
         return self.source or default_name(self.paths)
 
 
@@ -88,9 +94,7 @@ def back_up(where: Where, wish: Wish, *, say: Say, tell: Tell) -> Document:
     started = time.monotonic()
     with opened(where) as vault:
         report = CountedReport(Complaints(say))
-        source = PathsSource(
-            wish.paths, report=report, leave_out=wish.leave_out, own_data=_own_data(where)
-        )
+        source = _source(where, wish, report)
         try:
             result = _run(vault, source, wish, report=report, tell=tell)
         finally:
@@ -103,6 +107,14 @@ def level_called(text: str) -> int:
     return levels.level_called(text)
 
 
+def _source(where: Where, wish: Wish, report: CountedReport) -> Source:
+    if wish.stream is not None:
+        return StreamSource(wish.stream)
+    return PathsSource(
+        wish.paths, report=report, leave_out=wish.leave_out, own_data=_own_data(where)
+    )
+
+
 def default_name(paths: Iterable[str]) -> str:
     """``host:/etc,/home``: the same paths on the same host continue one source."""
     shown = (path_to_text(section_of(path)[4:]) or "/" for path in outermost(paths))
@@ -110,7 +122,12 @@ def default_name(paths: Iterable[str]) -> str:
 
 
 def _run(
-    vault: Vault, source: PathsSource, wish: Wish, *, report: CountedReport, tell: Tell
+    vault: Vault,
+    source: Source,
+    wish: Wish,
+    *,
+    report: CountedReport,
+    tell: Tell,
 ) -> BackupResult:
     def on_progress(tally: Tally) -> None:
         done = f"{number(tally.files)} files, {size(tally.logical_bytes)}"
@@ -132,6 +149,8 @@ def _run(
 
 
 def _tops(wish: Wish) -> list[bytes]:
+    if wish.stream is not None:
+        return [wish.stream.path]
     return [section_of(path) for path in outermost(wish.paths)]
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from webapp.errors import ConnectorError
+from webapp.errors import ConnectorError, Invalid
 from webapp.hosts.restoring.target import FolderTarget
-from webapp.items import Fate, path_to_text
+from webapp.items import EntryKind, Fate, path_to_text
 from webapp.standalone.listing import shown_path, stored_path
 from webapp.standalone.naming import snapshot_called
 from webapp.standalone.vaults import Where, opened
@@ -33,6 +33,7 @@ class Wish:
 
     Attributes:
         include: paths as ``vault ls`` shows them; none means everything.
+        start: what is in this folder lies directly in *folder*; a file, too.
         source: whose newest snapshot ``latest`` means.
         paranoid: compare files by what is in them, and read again what was written.
         by_name: give files to users by name, where the name exists here.
@@ -42,6 +43,7 @@ class Wish:
     snapshot: str
     folder: Path
     include: Sequence[str] = ()
+    start: str | None = None
     source: str | None = None
     dry_run: bool = False
     paranoid: bool = False
@@ -67,12 +69,12 @@ def restore(where: Where, wish: Wish, *, tell: Tell, show: Show) -> Document:
     started = time.monotonic()
     with opened(where) as vault:
         found = snapshot_called(vault, _called(wish))
-        include = tuple(map(stored_path, wish.include))
+        include = _included(wish)
         _require(vault, found, include)
         _refuse_vault(where, wish.folder)
         with FolderTarget(
             wish.folder,
-            section=_section(vault, found),
+            section=_section(vault, found, wish.start),
             dry_run=wish.dry_run,
             by_name=wish.by_name,
             by_content=wish.paranoid,
@@ -103,8 +105,30 @@ def _require(vault: Vault, snapshot: Snapshot, paths: Sequence[bytes]) -> None:
             raise PathMissing(f"Snapshot {snapshot.id[:8]} holds no {shown_path(path)}.")
 
 
-def _section(vault: Vault, snapshot: Snapshot) -> bytes:
-    """The section that needs no folder of its own, since it is the only one: others sort first."""
+def _included(wish: Wish) -> tuple[bytes, ...]:
+    """What is asked for; all of it in the folder that is the start, if there is one.
+
+    Raises:
+        Invalid: a path lies elsewhere.
+    """
+    include = tuple(map(stored_path, wish.include))
+    if wish.start is None:
+        return include
+    start = stored_path(wish.start)
+    for path in include:
+        if not (path + b"/").startswith(start + b"/"):
+            raise Invalid({"include": f"{shown_path(path)} does not lie in {shown_path(start)}."})
+    return include or (start,)
+
+
+def _section(vault: Vault, snapshot: Snapshot, start: str | None) -> bytes:
+    """What is left out of the paths: down to the start, or the section that needs no folder of its
+    own, since it is the only one: others sort first."""
+    if start is not None:
+        path = stored_path(start)
+        entry = vault.find(snapshot, path)
+        is_folder = entry is None or entry.kind is EntryKind.FOLDER
+        return path if is_folder else path.rpartition(b"/")[0]
     first = next(vault.entries(snapshot), None)
     return TREE if first is None or first.path.partition(b"/")[0] == TREE else b""
 

@@ -97,10 +97,14 @@ def as_text(sheet: Sheet) -> str:
         "Lastgood recovery sheet",
         "\n".join(facts),
         textwrap.fill(_ABOUT, 78),
-        "\n".join(sheet.steps),
+        "\n".join(_folded(step) for step in sheet.steps),
     ]
     parts += [sheet.block.rstrip(), "\n".join(_code_lines(_code(sheet)))]
     return "\n\n".join(parts) + "\n"
+
+
+def _folded(step: str) -> str:
+    return step if step.startswith(" ") else textwrap.fill(step, 78)
 
 
 def as_html(sheet: Sheet) -> str:

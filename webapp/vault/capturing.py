@@ -84,6 +84,8 @@ class Capture:
                 self._alone.add(entry.path)
                 return None
             content, facts = read
+            if entry.size != rows.size_of(facts):  # it grew, shrank, or nobody knew before
+                entry = replace(entry, size=rows.size_of(facts))
         same = facts == old_facts and content[:32] == old_content[:32]
         self._count(entry, same, old)
         self._remember(entry.path, facts, content)

@@ -123,9 +123,10 @@ def add_slot(
     vault_id: bytes,
     wrap: Wrapping,
     random_bytes: Callable[[int], bytes],
+    notes: documents.Document | None = None,
 ) -> str:
     """Wrap *master* once more; return the new slot's id."""
-    slot = make_slot(master, wrap, vault_id=vault_id, random_bytes=random_bytes)
+    slot = make_slot(master, wrap, vault_id=vault_id, random_bytes=random_bytes, notes=notes)
     put_slot(storage, slot)
     return str(slot["id"])
 

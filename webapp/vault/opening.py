@@ -38,7 +38,12 @@ def make(storage: Storage, wrap: Wrapping, *, hooks: Hooks, private_boundaries: 
         features=(config.PRIVATE_BOUNDARIES,) if private_boundaries else (),
     )
     keys.add_slot(
-        storage, ring.master, vault_id=ring.vault_id, wrap=wrap, random_bytes=hooks.random_bytes
+        storage,
+        ring.master,
+        vault_id=ring.vault_id,
+        wrap=wrap,
+        random_bytes=hooks.random_bytes,
+        notes={"label": "", "created_ns": made.created_ns},
     )
     config.write(storage, made, ring)
     return _engine(storage, ring, made, cache_dir=None, hooks=hooks)

@@ -37,7 +37,7 @@ def test_find_tells_when_a_path_appeared_and_changed(vault, place, snapshots):
         (snapshots[1][:8], "appeared"),
         (snapshots[2][:8], "changed"),
     ]
-    assert lines[-1] == "1 paths in 3 snapshots."
+    assert lines[-1] == "1 path in 3 snapshots."
 
 
 def test_find_prints_one_document(vault, place, snapshots):
@@ -75,9 +75,9 @@ def test_diff_shows_each_change_and_the_totals(vault, place, snapshots):
 
     assert ended.code == 0
     assert ended.out.splitlines() == [
-        "M /srv/Page.php  (digest, size, mtime_ns)",
-        "- /srv/a",
-        "+ /srv/b",
+        "M /srv/Page.php  (3 B, now 4 B)",
+        "- /srv/a  (5 B)",
+        "+ /srv/b  (5 B)",
         "moved: /srv/a to /srv/b",
         "1 came (5 B), 1 went (5 B), 1 have other content (4 B), 0 differ otherwise.",
     ]

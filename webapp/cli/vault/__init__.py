@@ -18,6 +18,7 @@ VERBS = {
     "ls": "List what a snapshot holds.",
     "find": "Find a path or a pattern in all snapshots.",
     "diff": "Show what differs between two snapshots.",
+    "dump": "Write one file of a snapshot to stdout.",
     "restore": "Write a snapshot, or a part of it, into a folder.",
     "verify": "Check the vault, and the data in it.",
     "repair": "Mend what can be mended; say exactly what is lost.",
@@ -80,10 +81,10 @@ def vault() -> None:
     """Use a vault alone: no database and no server is needed.
 
     VAULT is a path, s3://bucket/prefix or rclone:remote:path. The passphrase comes from
-    LASTGOOD_VAULT_PASSPHRASE or --passphrase-file.
+    --passphrase-file, --passphrase-command, LASTGOOD_VAULT_PASSPHRASE, or your keyboard.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some source data could not be read,
-    10 no vault there, 11 busy, 12 wrong passphrase.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some data could not be read or
+    written, 10 no vault there, 11 busy, 12 wrong passphrase, 130 stopped by Ctrl-C.
 
     Example: lastgood vault backup /mnt/backup /home /etc
     """

@@ -14,6 +14,7 @@ from webapp.cli.vault.quantities import Compression
 from webapp.formatting import length, number, size
 from webapp.standalone.backups import Wish, back_up
 from webapp.standalone.leaving_out import LeaveOut, paths_in, patterns_in
+from webapp.standalone.streams import Stream
 from webapp.standalone.vaults import Where
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
@@ -31,6 +32,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 )
 @click.option("--source", default="", metavar="NAME", help="The source; default: host and paths.")
 @click.option(
+    "-e",
     "--exclude",
     multiple=True,
     metavar="PATTERN",
@@ -58,6 +60,20 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
     "--one-file-system",
     is_flag=True,
     help="Leave out what is mounted below a PATH; the folder itself is kept.",
+)
+@click.option("--stdin", is_flag=True, help="Back up what comes on stdin, as one file.")
+@click.option(
+    "--stdin-from-command",
+    is_flag=True,
+    help="Back up what a command writes: PATH… are its name and arguments, after --. If it fails, "
+    "there is no snapshot.",
+)
+@click.option(
+    "--stdin-filename",
+    default="stdin",
+    show_default=True,
+    metavar="NAME",
+    help="What to call that file in the snapshot, such as /dumps/shop.sql.",
 )
 @click.option(
     "--parallel",
@@ -94,15 +110,34 @@ def backup(where: Where, console: Console, **wishes: Any) -> int:
     Example: lastgood vault backup /mnt/backup /etc /home --exclude /home/*/.cache
     """
     leave_out = _left_out(wishes)
-    paths = (*wishes.pop("paths"), *paths_in(wishes.pop("files_from")))
-    if not paths:
+    stream = _stream(wishes)
+    paths = () if stream else (*wishes.pop("paths"), *paths_in(wishes.pop("files_from")))
+    if not paths and stream is None:
         raise click.UsageError("Name at least one PATH to back up, or --files-from FILE.")
+    wish = Wish(paths=paths, leave_out=leave_out, stream=stream, **wishes)
     with shown("backup") as tell:
-        wish = Wish(paths=paths, leave_out=leave_out, **wishes)
         made = back_up(where, wish, say=console.say_plainly, tell=tell)
     failed = bool(made["failed"])
     console.data(made, lambda: _lines(made), matters=failed)
     return EXIT.PARTIAL if failed else EXIT.DONE
+
+
+def _stream(wishes: dict[str, Any]) -> Stream | None:
+    """Take out of the *wishes* what one stream needs, if that is wanted instead of paths."""
+    is_input, is_command = wishes.pop("stdin"), wishes.pop("stdin_from_command")
+    name = wishes.pop("stdin_filename")
+    if not is_input and not is_command:
+        return None
+    command, files = wishes.pop("paths"), wishes.pop("files_from")
+    if files or (is_input and is_command) or bool(command) is not is_command:
+        raise click.UsageError(_ONE_STREAM)
+    return Stream(name=name, command=command)
+
+
+_ONE_STREAM = (
+    "A stream is a snapshot of its own. Write: PROGRAM | lastgood vault backup VAULT --stdin, or: "
+    "lastgood vault backup VAULT --stdin-from-command -- PROGRAM ARGUMENT…"
+)
 
 
 def _left_out(wishes: dict[str, Any]) -> LeaveOut:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from webapp.cli.framework import Console, prints_data
+from webapp.cli.framework import Console, harmless, prints_data
 from webapp.cli.vault.options import opens_vault
 from webapp.formatting import size
 from webapp.standalone import history
 from webapp.standalone.vaults import Where
 
+_IMPLIED = {"digest", "size", "mtime_ns", "kind"}
 _LETTERS = {"added": "+", "removed": "-", "content": "M", "metadata": "U", "kind": "T"}
 
 
@@ -50,14 +52,31 @@ def _print_json(found: history.Diff) -> None:
 
 
 def _line(change: dict[str, Any]) -> str:
-    details = f"  ({', '.join(change['details'])})" if change["details"] else ""
-    return f"{_LETTERS[change['what']]} {change['path']}{details}"
+    told = ", ".join(filter(None, _details(change)))
+    return harmless(f"{_LETTERS[change['what']]} {change['path']}{f'  ({told})' if told else ''}")
+
+
+def _details(change: dict[str, Any]) -> Iterator[str]:
+    """What a person wants to know of a change; what they can take for granted is not said."""
+    old, new = change["old"], change["new"]
+    if old is None or new is None:
+        one = old or new
+        yield size(one["size"]) if one["kind"] == "file" else one["kind"]
+    elif change["what"] == "kind":
+        yield f"{old['kind']}, now {new['kind']}"
+    elif change["what"] == "content":
+        yield f"{size(old['size'])}, now {size(new['size'])}"
+    for detail in change["details"]:
+        if detail == "mode" and old and new:
+            yield f"mode {old['mode']}, now {new['mode']}"
+        elif detail not in _IMPLIED or change["what"] == "metadata":
+            yield "time" if detail == "mtime_ns" else detail
 
 
 def _totals(totals: dict[str, Any]) -> list[str]:
     moved = [f"moved: {one['from']} to {one['to']}" for one in totals["moves"]]
     return [
-        *moved,
+        *map(harmless, moved),
         f"{totals['added']:,} came ({size(totals['added_bytes'])}), "
         f"{totals['removed']:,} went ({size(totals['removed_bytes'])}), "
         f"{totals['content']:,} have other content ({size(totals['changed_bytes'])}), "

@@ -10,6 +10,7 @@ import click
 from webapp.cli.framework import EXIT, Console, prints_data
 from webapp.cli.vault.options import opens_vault
 from webapp.cli.vault.progress import shown
+from webapp.cli.vault.words import counted
 from webapp.formatting import size
 from webapp.standalone import history
 from webapp.standalone.vaults import Where
@@ -47,7 +48,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
             when = event["time"][:19].replace("T", " ")
             state = "" if event["version"] is None else _state(path["versions"][event["version"]])
             yield f"  {when}  {event['snapshot'][:8]}  {event['what']:<8}{state}"
-    yield f"{len(found['paths']):,} paths in {found['searched']:,} snapshots."
+    paths, searched = counted(len(found["paths"]), "path"), counted(found["searched"], "snapshot")
+    yield f"{paths} in {searched}."
 
 
 def _state(version: dict[str, Any]) -> str:

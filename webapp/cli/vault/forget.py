@@ -39,7 +39,7 @@ def _takes_rules(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("snapshots", nargs=-1, metavar="[SNAPSHOT]…")
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="Only these sources.")
 @_takes_rules
-@click.option("--dry-run", is_flag=True, help="Only say what each rule keeps or drops.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what each rule keeps or drops.")
 @click.option("--undo", multiple=True, metavar="SNAPSHOT", help="Bring a forgotten one back.")
 @click.option("--list", "listed", is_flag=True, help="List what can yet be brought back.")
 @click.option("--even-last", is_flag=True, help="SNAPSHOT may be the last good one of its source.")

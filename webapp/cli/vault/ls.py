@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -21,7 +22,8 @@ _LETTERS = {"file": "-", "folder": "d", "symlink": "l", "fifo": "p", "character"
 @click.option("-R", "--recursive", is_flag=True, help="Also all that lies deeper.")
 @prints_data
 def ls(where: Where, snapshot: str, *, path: str, recursive: bool, console: Console) -> None:
-    """List what SNAPSHOT (its id, or latest) holds, at the top or in PATH.
+    """List what SNAPSHOT (its id, or latest) holds, at the top or in PATH: kind and mode, owner,
+    bytes, time of change (UTC), path.
 
     Example: lastgood vault ls /mnt/backup latest /home/anna
     """
@@ -33,7 +35,15 @@ def _line(row: dict[str, Any]) -> str:
     owner = f"{row['user'] or row['uid']}:{row['group'] or row['gid']}"
     target = f" -> {row['link_target']}" if row["kind"] == "symlink" else ""
     letter = _LETTERS[row["kind"]]
-    return f"{letter}{row['mode']}  {owner:<17}  {row['size']:>14,}  {row['path']}{target}"
+    facts = f"{letter}{row['mode']}  {owner:<13}  {row['size']:>13,}  {_when(row['mtime_ns'])}"
+    return f"{facts}  {row['path']}{target}"
+
+
+def _when(at_ns: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(at_ns // 10**9, UTC):%Y-%m-%d %H:%M}"
+    except (OverflowError, ValueError, OSError):
+        return "no sensible time"
 
 
 COMMAND = ls

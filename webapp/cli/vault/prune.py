@@ -19,7 +19,7 @@ from webapp.standalone.vaults import Where
 
 @click.command("prune")
 @opens_vault
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option(
     "--grace",
     type=Days(),

@@ -22,7 +22,7 @@ _MOST_LINES = 200
 
 @click.command("repair")
 @opens_vault
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option(
     "--from",
     "sources",

@@ -23,6 +23,7 @@ _SIGNS = {"create": "+", "update": "~", "blocked": "!"}
 @opens_vault
 @click.argument("snapshot")
 @click.option(
+    "-t",
     "--target",
     "folder",
     type=click.Path(path_type=Path),
@@ -31,13 +32,20 @@ _SIGNS = {"create": "+", "update": "~", "blocked": "!"}
     help="Write below this folder, each path in full; made if it is not there.",
 )
 @click.option(
+    "-i",
     "--include",
     multiple=True,
     metavar="PATH",
     help="Only this, with all below it; as vault ls shows it; may be given again.",
 )
+@click.option(
+    "--from",
+    "start",
+    metavar="PATH",
+    help="Write what is in PATH straight into DIR, without the folders above it.",
+)
 @click.option("--source", metavar="NAME", help="Whose newest snapshot latest means.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @click.option("-v", "--verbose", is_flag=True, help="Name each entry that is created or updated.")
 @click.option(
     "--paranoid",

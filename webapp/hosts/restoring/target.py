@@ -27,7 +27,8 @@ class FolderTarget:
 
     Args:
         path: the folder; made, with what is missing above it, unless this is a dry run.
-        section: left out of the entries' paths, such as ``b"tree"``; empty to keep all.
+        section: left out of the entries' paths, such as ``b"tree"`` or ``b"tree/srv/web"``, where
+            the folders above it are nothing to this target; empty to keep all.
         by_name: owners are looked up by name, and by id only where the name is unknown.
         by_content: files of the right size are read to see whether they are right.
 
@@ -236,6 +237,8 @@ class FolderTarget:
         return path[len(self._section) + 1 :] if self._section else path
 
     def _look_at_root(self, entry: StoredEntry) -> Fate:
+        if len(entry.path) < len(self._section):
+            return Fate.LEAVE
         if entry.kind is not EntryKind.FOLDER:
             raise NotPlaced("type_differs", "The target is a folder, and this is not.")
         self._levels.at(b"")

@@ -52,7 +52,10 @@ def parse(address: str) -> Place:
         raise BadAddress(_NO_CREDENTIALS)
     bucket, _, prefix = path.partition("/")
     if not _BUCKET.fullmatch(bucket):
-        raise BadAddress("Write s3://BUCKET/PREFIX; the server goes into ?endpoint=https://HOST.")
+        raise BadAddress(
+            "Write s3://BUCKET/PREFIX, where BUCKET has at least 3 letters, digits, dots or "
+            "dashes; the server goes into ?endpoint=https://HOST."
+        )
     options = _options(query)
     return Place(
         bucket=bucket,
