@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from webapp.vault.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from webapp.vault.storage import s3_address, s3_bodies
+from webapp.vault.storage import s3_address, s3_bodies, s3_session
 from webapp.vault.storage.addresses import open_storage
 from webapp.vault.storage.s3 import S3Storage
 from webapp.vault.storage.s3_address import PRUNER, Place
@@ -446,3 +447,37 @@ def test_a_server_that_knows_no_uploads_in_parts_has_none_to_sweep(rclone_url):
 
     with closing(storage):
         assert storage.sweep(time.time_ns()) == 0
+
+
+# Starting
+
+
+def test_a_session_reads_no_other_services_folders(monkeypatch):
+    looked = []
+    listdir = os.listdir
+    monkeypatch.setattr("os.listdir", lambda path: looked.append(str(path)) or listdir(path))
+
+    servers.connect(Place(bucket="any", endpoint="http://127.0.0.1:9"))
+
+    assert not [path for path in looked if "botocore/data/ec2" in path]
+
+
+def test_a_session_still_finds_the_other_services_that_credentials_may_need():
+    session = s3_session.session(None)
+    session.set_credentials("a", "b")
+
+    client = session.create_client("sts", region_name="eu-west-1")
+
+    assert client.meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"
+
+
+def test_a_session_takes_models_from_aws_data_path_too(monkeypatch, tmp_path):
+    (tmp_path / "ours" / "2020-01-01").mkdir(parents=True)
+    (tmp_path / "ours" / "2020-01-01" / "service-2.json").write_text('{"metadata": {}}')
+    monkeypatch.setenv("AWS_DATA_PATH", f"{tmp_path}")
+
+    session = s3_session.session(None)
+
+    assert session.get_service_data("ours") == {"metadata": {}}
+    assert "ours" in session.get_available_services()
+    assert "s3" in session.get_available_services()

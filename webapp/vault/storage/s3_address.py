@@ -77,7 +77,8 @@ def connect(place: Place, environ: Mapping[str, str], *, who: str = "") -> Any:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
     from botocore.handlers import add_expect_header
-    from botocore.session import Session
+
+    from webapp.vault.storage import s3_session
 
     settings = Config(
         connect_timeout=10,
@@ -93,7 +94,8 @@ def connect(place: Place, environ: Mapping[str, str], *, who: str = "") -> Any:
     region = place.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     key, secret, token = _credential(environ, who)
     try:
-        session = Session(profile=None if key else environ.get(f"{who}AWS_PROFILE"))
+        profile = None if key else environ.get(f"{who}AWS_PROFILE")
+        session = s3_session.session(profile)
         if key:
             session.set_credentials(key, secret, token)
         client = session.create_client(
