@@ -481,3 +481,32 @@ def test_a_session_takes_models_from_aws_data_path_too(monkeypatch, tmp_path):
     assert session.get_service_data("ours") == {"metadata": {}}
     assert "ours" in session.get_available_services()
     assert "s3" in session.get_available_services()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-11-22T05:06:07.000Z",
+        "2026-11-22T05:06:07Z",
+        "Sun, 22 Nov 2026 05:06:07 GMT",
+        "1795323967",
+        1795323967.0,
+        "2026-11-22 05:06:07 GMT",
+    ],
+)
+def test_a_time_in_an_answer_is_read_in_every_form(said):
+    assert s3_session.moment(said) == datetime(2026, 11, 22, 5, 6, 7, tzinfo=UTC)
+
+
+def test_what_is_no_time_is_refused():
+    with pytest.raises(ValueError, match="soon"):
+        s3_session.moment("soon")
+
+
+def test_the_times_of_a_list_are_read_without_guessing(bucket, client, monkeypatch):
+    client.put_object(Bucket=bucket, Key="a", Body=b"a")
+    monkeypatch.setattr(s3_session, "parse_timestamp", None)
+
+    listed = client.list_objects_v2(Bucket=bucket)["Contents"]
+
+    assert listed[0]["LastModified"].tzinfo is not None

@@ -1,14 +1,20 @@
-"""botocore's session, which looks only for the service that it is asked for."""
+"""botocore's session, which looks only for the service that it is asked for, and reads times fast.
+
+The latter is most of what a list of many objects costs: a quarter of a millisecond for each.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from glob import iglob
 from typing import Any
 
 from botocore.loaders import Loader
 from botocore.session import Session
+from botocore.utils import parse_timestamp
 
 
 class _Services(Sequence[str]):
@@ -54,4 +60,18 @@ def session(profile: str | None) -> Any:
     paths = (made.get_config_variable("data_path") or "").split(os.pathsep)
     known = [os.path.expanduser(os.path.expandvars(path)) for path in paths if path]
     made.register_component("data_loader", _Data(extra_search_paths=known))
+    made.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
     return made
+
+
+def moment(said: object) -> datetime:
+    """A time in an answer, in one of the two forms of S3; others are botocore's to guess."""
+    try:
+        if isinstance(said, str) and said[4:5] == "-":
+            return datetime.fromisoformat(said)
+        if isinstance(said, str) and said.endswith(" GMT"):
+            return parsedate_to_datetime(said)
+    except ValueError:
+        pass
+    guessed: datetime = parse_timestamp(said)
+    return guessed
