@@ -19,6 +19,7 @@ from webapp.vault import boxes, manifests
 from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged, ObjectMissing, SnapshotMissing
 from webapp.vault.retention.ledger import FORGOTTEN, Ledger
+from webapp.vault.storage import together
 from webapp.vault.storage.base import Storage
 
 FINISHED, PENDING = "snapshots/", "pending/"
@@ -123,14 +124,21 @@ class Roots:
         return list(self._readable(PENDING))
 
     def _readable(self, folder: str) -> Iterator[Snapshot]:
-        for item in self._storage.list(folder):
-            try:
-                found = self.read(item.name)
-            except Damaged as error:
-                self.problems.append(error)
-                continue
-            if found is not None:
+        names = [item.name for item in self._storage.list(folder)]
+        unknown = [name for name in names if name not in self._known]
+        read = dict(zip(unknown, together.ask(self._storage, self._try, unknown), strict=True))
+        for name in names:
+            found = read[name] if name in read else self._known.get(name)
+            if isinstance(found, Damaged):
+                self.problems.append(found)
+            elif found is not None:
                 yield found
+
+    def _try(self, object_name: str) -> Snapshot | Damaged | None:
+        try:
+            return self.read(object_name)
+        except Damaged as error:
+            return error
 
     def one(self, snapshot_id: str) -> Snapshot:
         if not snapshot_id.isalnum():
