@@ -16,8 +16,10 @@ from webapp.vault.sealing import (
     ObjectKey,
     read_prelude,
 )
+from webapp.vault.storage.base import Storage
 
 GRAIN_BYTES = 4096
+_FIRST_READ_BYTES = 1 << 20
 
 
 def seal(ring: KeyRing, kind: bytes, name: str, *, parts: Sequence[bytes], salt: bytes) -> bytes:
@@ -33,6 +35,41 @@ def seal(ring: KeyRing, kind: bytes, name: str, *, parts: Sequence[bytes], salt:
             head = head._replace(flags=LAST, padding=-size % GRAIN_BYTES)
         sealed += key.seal(counter, head, frame)
     return b"".join(sealed)
+
+
+def fetch(storage: Storage, ring: KeyRing, kind: bytes, name: str) -> bytes:
+    """The bytes of an object: as many as its sealed heads say and one more, so that ``unseal`` sees
+    what was added. However large what lies there is, no more is read.
+
+    Raises:
+        Damaged: a head is.
+    """
+    data = storage.get(name, length=_FIRST_READ_BYTES)
+    if len(data) < _FIRST_READ_BYTES:
+        return data
+    key = read_prelude(ring, data, kind=kind, name=name, bind=True)
+    at, counter, is_last = PRELUDE_BYTES, 0, False
+    while not is_last:
+        data = _to(storage, name, data, at + HEAD_BYTES)
+        head = key.open_head(counter, data[at : at + HEAD_BYTES])
+        at, counter, is_last = (
+            at + HEAD_BYTES + head.body_bytes,
+            counter + 1,
+            bool(head.flags & LAST),
+        )
+    return _to(storage, name, data, at + 1)
+
+
+def load(storage: Storage, ring: KeyRing, kind: bytes, name: str) -> list[bytes]:
+    """The parts of a stored object; errors as ``fetch`` and ``unseal``."""
+    return unseal(ring, kind, name, fetch(storage, ring, kind, name))
+
+
+def _to(storage: Storage, name: str, data: bytes, end: int) -> bytes:
+    """The object to *end*, of which *data* was read."""
+    if end <= len(data):
+        return data
+    return data + storage.get(name, offset=len(data), length=end - len(data))
 
 
 def unseal(ring: KeyRing, kind: bytes, name: str, data: bytes) -> list[bytes]:

@@ -67,7 +67,7 @@ def write(
 
 
 def read(storage: Storage, ring: KeyRing, name: str) -> list[PackInfo]:
-    parts = boxes.unseal(ring, KIND, name, storage.get(name))
+    parts = boxes.load(storage, ring, KIND, name)
     return list(unpack_infos(parts[0], where=name))
 
 
@@ -103,7 +103,7 @@ def condemnations(storage: Storage, ring: KeyRing) -> list[Condemnation]:
     found = []
     for item in list(storage.list(CONDEMNED)):
         try:
-            parts = boxes.unseal(ring, CONDEMNED_KIND, item.name, storage.get(item.name))
+            parts = boxes.load(storage, ring, CONDEMNED_KIND, item.name)
         except ObjectMissing:
             continue  # removed since it was listed: all of its packs had been deleted before
         found.append(unpack_condemned(item.name, parts))

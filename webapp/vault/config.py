@@ -95,7 +95,7 @@ def authentic(storage: Storage, document: documents.Document, ring: KeyRing) -> 
     except Damaged as error:
         for name in NAMES:
             with suppress(Damaged, ObjectMissing):
-                other = documents.decode(name, storage.get(name))
+                other = documents.load(storage, name)
                 authenticate(other, ring)
                 return _parse(other)
         raise error

@@ -46,6 +46,16 @@ def decode(name: str, data: bytes) -> Document:
     return document
 
 
+def load(storage: Storage, name: str) -> Document:
+    """A stored document; errors as ``decode``."""
+    return decode(name, fetch(storage, name))
+
+
+def fetch(storage: Storage, name: str) -> bytes:
+    """The bytes of a document; of what is too large to be one, only the first."""
+    return storage.get(name, length=_LARGEST_BYTES)
+
+
 def read_either(storage: Storage, names: tuple[str, str]) -> Document:
     """The sound one of a document's two copies; of two, the one of the higher revision.
 
@@ -57,7 +67,7 @@ def read_either(storage: Storage, names: tuple[str, str]) -> Document:
     found: list[Document] = []
     for name in names:
         try:
-            found.append(decode(name, storage.get(name, length=_LARGEST_BYTES)))
+            found.append(load(storage, name))
         except ObjectMissing:
             continue
         except Damaged as error:

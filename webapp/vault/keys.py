@@ -173,7 +173,7 @@ def describe(storage: Storage, slot_id: str) -> KeySlot:
     found = []
     for name in slot_names(slot_id):
         with suppress(Damaged, ObjectMissing):
-            found.append(documents.decode(name, storage.get(name)))
+            found.append(documents.load(storage, name))
     facts = found[0] if found else {}
     created_ns = facts.get("created_ns", 0)
     return KeySlot(

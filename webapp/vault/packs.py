@@ -38,7 +38,9 @@ DATA, MANIFEST = b"D", b"M"
 FULL_BYTES = 16 << 20
 GRAIN_BYTES = 64 << 10
 FOLDER = "packs/"
+LARGEST_BYTES = 160 << 20  # more than a full pack of the smallest chunks and its catalogue
 MOST_CHUNKS = 1 << 20  # in a segment
+TOO_LARGE = "it is larger than any pack"
 _TAIL_BYTES = 128 << 10
 _TRAILER_ROOM_BYTES = 1 << 20
 _PLACE = struct.Struct("<IIII")
@@ -193,6 +195,11 @@ def read_catalogue(catalogue: bytes, *, where: str) -> tuple[list[Place], memory
     return places, ids
 
 
+def fetch(storage: Storage, name: str) -> bytes:
+    """A pack's bytes; of what is larger than any pack, no more than shows that."""
+    return storage.get(FOLDER + name, length=LARGEST_BYTES + 1)
+
+
 def read_trailer(storage: Storage, ring: KeyRing, name: str, size_bytes: int) -> PackInfo:
     """What is known of a pack, from its own trailer: at most three ranged reads.
 
@@ -200,6 +207,8 @@ def read_trailer(storage: Storage, ring: KeyRing, name: str, size_bytes: int) ->
         Damaged: prelude or trailer are not sound.
     """
     path = FOLDER + name
+    if size_bytes > LARGEST_BYTES:
+        raise Damaged(path, TOO_LARGE)
     prelude = storage.get(path, length=PRELUDE_BYTES)
     kind = prelude[4:5] if prelude[4:5] in (DATA, MANIFEST) else DATA
     key = read_prelude(ring, prelude, kind=kind, name=path, bind=False)

@@ -162,14 +162,17 @@ class Roots:
 
     def parts(self, object_name: str) -> list[manifests.Part]:
         """One root's list of manifest chunks; the whole object is authenticated."""
-        data = self._storage.get(object_name)
-        found = boxes.unseal(self._ring, KIND, object_name, data)
+        found = boxes.load(self._storage, self._ring, KIND, object_name)
         if len(found) != 2:
             raise Damaged(object_name, "it does not have two parts")
         return manifests.unpack_parts(found[1], where=object_name)
 
     def digest(self, object_name: str) -> str:
-        return blake3(self._storage.get(object_name)).hexdigest()
+        """BLAKE3 of one root's object; empty if what lies there cannot be read to its end."""
+        try:
+            return blake3(boxes.fetch(self._storage, self._ring, KIND, object_name)).hexdigest()
+        except Damaged:
+            return ""
 
     def forget(self, object_name: str) -> None:
         self._known.pop(object_name, None)
@@ -180,7 +183,8 @@ class Roots:
         except Damaged:
             if len(data) < _FIRST_READ_BYTES:
                 raise
-            return boxes.unseal_first(self._ring, KIND, object_name, self._storage.get(object_name))
+            whole = boxes.fetch(self._storage, self._ring, KIND, object_name)
+            return boxes.unseal_first(self._ring, KIND, object_name, whole)
 
 
 def _parse(body: bytes, object_name: str) -> Snapshot:

@@ -16,11 +16,12 @@ from webapp.vault.ids import ID_BYTES
 from webapp.vault.index import Index, Location, PackRow
 from webapp.vault.index_cache import IndexCache
 from webapp.vault.index_table import Table
-from webapp.vault.packs import FOLDER, PackInfo, Place, read_catalogue, read_trailer
+from webapp.vault.packs import FOLDER, PackInfo, Place, fetch, read_catalogue, read_trailer
 from webapp.vault.storage.base import Storage
 
 _WORTH_RESERVING = 8 << 20
 _INDEX_BYTES_PER_CHUNK = 36
+_MOST_RESERVED = 8_000_000  # more grow as they come: a list alone may claim anything
 
 
 class Reliance:
@@ -207,7 +208,7 @@ class Stock:
         unread = sorted(sizes.keys() - self._covered)
         total = sum(sizes[name] for name in unread)
         if total >= _WORTH_RESERVING:
-            self.index.recent.reserve(total // _INDEX_BYTES_PER_CHUNK)
+            self.index.recent.reserve(min(total // _INDEX_BYTES_PER_CHUNK, _MOST_RESERVED))
         for name in unread:
             try:
                 infos = catalogues.read(self._storage, self._ring, name)
@@ -239,7 +240,7 @@ class Stock:
             return read_trailer(self._storage, self._ring, name, size_bytes)
         except Damaged as error:
             self.problems.append(error)
-            return salvage.rebuild(self._ring, name, self._storage.get(FOLDER + name))
+            return salvage.rebuild(self._ring, name, fetch(self._storage, name))
 
     def _weigh(self, sizes: dict[str, int]) -> None:
         """Find out which packs' chunks count."""

@@ -28,7 +28,7 @@ def _complete(storage: Storage, pair: tuple[str, str]) -> str:
     data: dict[str, bytes] = {}
     for name in pair:
         with suppress(ObjectMissing):
-            data[name] = storage.get(name)
+            data[name] = documents.fetch(storage, name)
     if len(data) != 1:
         return ""
     ((there, content),) = data.items()

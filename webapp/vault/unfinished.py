@@ -46,7 +46,7 @@ def announced(engine: Engine) -> list[Announcement]:
     found = []
     for item in list(engine.storage.list(FOLDER)):
         try:
-            parts = boxes.unseal(engine.ring, KIND, item.name, engine.storage.get(item.name))
+            parts = boxes.load(engine.storage, engine.ring, KIND, item.name)
             found.append(unpack(item.name, parts))
         except (Damaged, ObjectMissing):
             continue

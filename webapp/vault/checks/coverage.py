@@ -142,7 +142,7 @@ class Coverage:
         return now_ns + int(pace * -(-overdue // at_once))
 
     def _take(self, engine: Engine, name: str, limit_ns: int) -> None:
-        parts = boxes.unseal(engine.ring, KIND, name, engine.storage.get(name))
+        parts = boxes.load(engine.storage, engine.ring, KIND, name)
         adds = False
         for key, when in unpack_times(b"".join(parts), where=name):
             if self._times.get(key, 0) < when <= limit_ns:

@@ -69,7 +69,7 @@ class SmallObjects:
             self._findings.note(older, "it is not the same as its copy, and older", kind=CHAIN)
 
     def _document(self, name: str, names: tuple[str, ...]) -> documents.Document:
-        data = self._engine.storage.get(name)
+        data = documents.fetch(self._engine.storage, name)
         self._count(data)
         document = documents.decode(name, data)
         if names is config.NAMES:
@@ -83,7 +83,7 @@ class SmallObjects:
     def _check_sealed(self, name: str, kind: bytes) -> None:
         engine = self._engine
         try:
-            data = engine.storage.get(name)
+            data = boxes.fetch(engine.storage, engine.ring, kind, name)
             self._count(data)
             parts = boxes.unseal(engine.ring, kind, name, data)
             for _ in _CONTENTS[kind](parts, name):

@@ -50,7 +50,7 @@ def _mend_pair(engine: Engine, names: tuple[str, str], repairs: Repairs) -> None
 
 def _sound(engine: Engine, name: str) -> tuple[bytes, documents.Document] | None:
     try:
-        data = engine.storage.get(name)
+        data = documents.fetch(engine.storage, name)
         document = documents.decode(name, data)
         if name in config.NAMES:
             config.authenticate(document, engine.ring)

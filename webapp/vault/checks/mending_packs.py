@@ -72,7 +72,7 @@ def salvage(engine: Engine, found: PackCheck, mender: Mender | None, repairs: Re
         mender.store.data if found.info.kind == packs.DATA else mender.store.manifest
     )
     with suppress(ObjectMissing):
-        data = engine.storage.get(name)
+        data = packs.fetch(engine.storage, found.name)
         for chunk in chunks_of(engine.ring, data, found):
             keep(bytes(chunk))
 

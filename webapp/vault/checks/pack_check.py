@@ -63,10 +63,10 @@ def read_whole(storage: Storage, ring: KeyRing, name: str, *, stock: Stock) -> P
     Raises:
         ObjectMissing: it went away.
     """
-    found = inspect(ring, name, storage.get(FOLDER + name), known=None)
+    found = inspect(ring, name, packs.fetch(storage, name), known=None)
     if found.problems:
         known = known_info(stock, name)
-        found = inspect(ring, name, storage.get(FOLDER + name), known=known)
+        found = inspect(ring, name, packs.fetch(storage, name), known=known)
         if known is not None:
             _lose_what_the_index_promised(found, known)
     elif found.info is not None and known_catalogue(stock, name) != found.info.catalogue:
@@ -97,7 +97,9 @@ def inspect(ring: KeyRing, name: str, data: bytes, *, known: PackInfo | None) ->
         known: what the index says of it, in place of what is damaged.
     """
     check = PackCheck(name=name, size_bytes=len(data))
-    if len(data) % packs.GRAIN_BYTES:
+    if len(data) > packs.LARGEST_BYTES:
+        check.note(packs.TOO_LARGE)
+    elif len(data) % packs.GRAIN_BYTES:
         check.note("its length is not that of a pack")
     key = _key(ring, data, known, check)
     if key is not None:

@@ -122,7 +122,7 @@ class Ledger:
         """Raises ``Damaged``, ``ObjectMissing``."""
         if name not in self._known:
             kind = KINDS[name.partition("/")[0] + "/"]
-            body = boxes.unseal(self._ring, kind, name, self._storage.get(name))[0]
+            body = boxes.load(self._storage, self._ring, kind, name)[0]
             self._known[name] = tuple(unpack_entries(body, name))
         return self._known[name]
 

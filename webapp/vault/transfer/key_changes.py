@@ -155,7 +155,7 @@ def _markers(storage: Storage) -> list[tuple[str, documents.Document]]:
     found = []
     for item in list(storage.list(FOLDER)):
         with suppress(ObjectMissing):
-            found.append((item.name, documents.decode(item.name, storage.get(item.name))))
+            found.append((item.name, documents.load(storage, item.name)))
     return found
 
 
