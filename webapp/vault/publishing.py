@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from webapp.items import Tally
-from webapp.vault import catalogues, processes
+from webapp.vault import catalogues, processes, revoking
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import Engine, Order
 from webapp.vault.errors import (
@@ -78,6 +78,7 @@ class Publisher:
         if snapshot_id:
             with suppress(StorageError):
                 self.engine.storage.delete(PENDING + snapshot_id)
+            self.engine.roots.forget(PENDING + snapshot_id)
 
     def _make_safe(self) -> None:
         for _ in range(_ROUNDS):
@@ -152,7 +153,7 @@ class Publisher:
     def _rescue(self) -> Rescued:
         """W4 and W5: copy out of condemned packs what this snapshot needs and they still hold."""
         stock = self.engine.stock
-        self._settle()
+        revoking.settle(self.engine)
         relied = frozenset(self.reliance.names)
         stock.refresh()
         safe = stock.reliable()
@@ -171,28 +172,27 @@ class Publisher:
         self.index.flush()
         return found
 
-    def _settle(self) -> None:
-        """Wait until lists show what others did before our pending root was there."""
-        seconds = self.engine.storage.settle_seconds
-        if seconds:
-            self.engine.hooks.sleep(seconds)
-
     def _check_revoked(self) -> None:
         storage, name = self.engine.storage, catalogues.REVOKED + self.snapshot_id
         if any(item.name == name for item in storage.list(name)):
             with suppress(StorageError):  # what cannot be removed here, a prune removes
                 storage.delete(FINISHED + self.snapshot_id)
-            raise SnapshotRevoked("The vault took this backup for dead. Run it again.")
+            raise SnapshotRevoked(
+                "Another run took this backup for dead, so its snapshot was taken back; nothing "
+                "else is lost. Run it again. If this machine is a copy of another one, give it a "
+                "host name and an /etc/machine-id of its own."
+            )
 
     def _remove_pending(self) -> None:
         """Remove our own pending root, and those of dead writers of this name on this machine."""
-        storage, roots = self.engine.storage, self.engine.roots
-        for one in roots.pending():
-            dead = one.name == self.order.name and processes.is_dead(one.writer)
-            if one.id == self.snapshot_id or dead:
+        self.withdraw(self.snapshot_id)
+        for one in self.engine.roots.pending():
+            if one.name == self.order.name and processes.is_dead(one.writer):
                 with suppress(StorageError):
-                    storage.delete(PENDING + one.id)
-                roots.forget(PENDING + one.id)
+                    if revoking.is_finished(self.engine, one.id) or revoking.revoke(
+                        self.engine, one.id
+                    ):
+                        self.withdraw(one.id)
 
 
 def _counts(tally: Tally) -> dict[str, int]:

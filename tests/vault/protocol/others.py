@@ -14,13 +14,15 @@ def forget(world: World, me: Me, case: Case) -> Next:
 
 
 def sweeper(name: str) -> Me:
-    """The next run on the same host: it can tell who is dead."""
-    return Me(name, "sweeper", "sweep")
+    """The next run on the same host: it takes for dead who is dead, and on a copy of that host
+    also who is not."""
+    return Me(name, "revoker", "sweep")
 
 
 def sweep(world: World, me: Me, case: Case) -> Next:
-    sure = case.rules.only_the_dead_are_swept
-    found = world.pending & world.dead if sure else world.pending
+    if case.rules.the_dead_are_revoked_too:
+        return revoke(world, me, case)
+    found = world.pending
     return [(world._replace(pending=world.pending - {one}), go(me, "end")) for one in found]
 
 
@@ -78,7 +80,7 @@ def bury(world: World, me: Me, case: Case) -> Next:
 
 STEPS = {
     ("forgetter", "forget"): forget,
-    ("sweeper", "sweep"): sweep,
+    ("revoker", "sweep"): sweep,
     ("revoker", "revoke"): revoke,
     ("revoker", "look"): look_for_final,
     ("revoker", "drop"): drop,

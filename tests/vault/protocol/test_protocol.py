@@ -32,7 +32,7 @@ LOSES = {
     "revoked_before_dropping": REVOKE,
     "second_look": REVOKE,
     "whole_before_unrevoking": REVOKE,
-    "only_the_dead_are_swept": DIES,
+    "the_dead_are_revoked_too": DIES,
     "new_index_before_old_goes": FRESH,
     "index_listed_before_packs": FRESH,
     "copies_are_listed": FRESH,

@@ -66,7 +66,7 @@ class Rules:
     revoked_before_dropping: bool = True
     second_look: bool = True
     whole_before_unrevoking: bool = True
-    only_the_dead_are_swept: bool = True
+    the_dead_are_revoked_too: bool = True
     new_index_before_old_goes: bool = True
     index_listed_before_packs: bool = True
     copies_are_listed: bool = True

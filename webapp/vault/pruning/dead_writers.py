@@ -1,7 +1,7 @@
 """What becomes of ``pending/ID`` when its writer does not come back.
 
-A dead process of this machine: removed. One whose snapshot is there: removed, for it was finished.
-One of a host that has been silent for long: revoked. That is safe even if the writer is alive:
+One whose snapshot is there: removed, for it was finished. One of a dead process of this machine, or
+of a host that has been silent for long: revoked. That is safe even if the writer is alive:
 ``revoked/ID`` is put first, and a writer that finds it takes its snapshot back. A revocation of a
 snapshot that is there is only dropped when the snapshot was found whole; others are removed, for
 their pending root went away before they were finished. See part 12 of ``docs/vault-format.md``.
@@ -9,16 +9,15 @@ their pending root went away before they were finished. See part 12 of ``docs/va
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from webapp.vault import boxes, catalogues, processes
+from webapp.vault import catalogues, processes
 from webapp.vault.engine import Engine
-from webapp.vault.errors import Damaged, Halted, ObjectExists
+from webapp.vault.errors import Damaged, Halted
 from webapp.vault.pruning.copying import Copier
 from webapp.vault.pruning.findings import DAY_NS
 from webapp.vault.pruning.ground import Ground
 from webapp.vault.pruning.roots import Moved, list_roots
 from webapp.vault.pruning.walking import Walk
+from webapp.vault.revoking import revoke
 from webapp.vault.snapshots import FINISHED, PENDING, Snapshot
 
 _ROUNDS = 5
@@ -32,10 +31,13 @@ def remove_dead(ground: Ground, *, now_ns: int) -> None:
         found = _read(ground.engine, name)
         if found is None:
             continue
-        if found.id in finished or found.id in roots.revoked or processes.is_dead(found.writer):
+        if found.id in finished or found.id in roots.revoked:
             if found.id not in roots.revoked or found.id not in finished:
                 _drop_pending(ground, name)
+        elif processes.is_dead(found.writer):
+            _revoke(ground, found)
         elif _announced_ns(found) + round(ground.order.gone_days * DAY_NS) <= now_ns:
+            _say_gone(ground, found)
             _revoke(ground, found)
     _settle_revoked(ground)
 
@@ -59,24 +61,16 @@ def _drop_pending(ground: Ground, name: str) -> None:
         ground.delete(name)
 
 
-def _revoke(ground: Ground, pending: Snapshot) -> None:
-    """``revoked/ID`` first, then a second look at the finished ones, then the pending root."""
+def _say_gone(ground: Ground, pending: Snapshot) -> None:
     ground.report.revoked.append(pending.id)
     ground.note(
         f"The writer of an unfinished snapshot of {pending.name} on {pending.writer.get('host')} "
         "was not heard of for long; what it had stored is given up."
     )
-    if ground.order.dry_run:
-        return
-    engine, name = ground.engine, catalogues.REVOKED + pending.id
-    with suppress(ObjectExists):
-        sealed = boxes.seal(
-            engine.ring, catalogues.REVOKED_KIND, name, parts=(b"{}",), salt=engine.salt()
-        )
-        engine.storage.put(name, sealed)
-    ground.settle()
-    final = FINISHED + pending.id
-    if not any(item.name == final for item in engine.storage.list(final)):
+
+
+def _revoke(ground: Ground, pending: Snapshot) -> None:
+    if not ground.order.dry_run and revoke(ground.engine, pending.id):
         ground.delete(PENDING + pending.id)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from webapp.vault import config
+from webapp.vault import config, revoking
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Halted, ObjectMissing, StorageLocked, VaultError
 from webapp.vault.pruning.copying import Copier
@@ -73,10 +73,7 @@ class Ground:
         return is_out or root.startswith(PENDING)
 
     def settle(self) -> None:
-        """Wait until lists show what we put, and what others put before it."""
-        seconds = self.engine.storage.settle_seconds
-        if seconds:
-            self.engine.hooks.sleep(seconds)
+        revoking.settle(self.engine)
 
     def see(self, on_absent: Absent, *, known: Iterable[str] = ()) -> tuple[RootList, Walk]:
         """Roots, then condemned, then packs; then all that roots need, but for the *known* ones.
