@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from webapp.standalone.vaults import Where, opened
+from webapp.vault.snapshots import moment
 
 Document = dict[str, object]
 Tell = Callable[[int, int, str], None]
@@ -49,4 +50,11 @@ def prune(where: Where, wish: Wish, *, tell: Tell) -> Document:
             trust_clock=wish.trust_clock,
             on_progress=tell,
         )
-    return {**asdict(report), "seconds": round(time.monotonic() - started, 3)}
+    document = {**asdict(report), "recoverable": _recoverable(report.recoverable)}
+    return {**document, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _recoverable(until_ns: Mapping[str, int]) -> list[Document]:
+    """Soonest first; those without an end last."""
+    ordered = sorted(until_ns.items(), key=lambda item: (not item[1], item[1]))
+    return [{"id": one, "until": moment(at).isoformat() if at else None} for one, at in ordered]

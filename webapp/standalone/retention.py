@@ -11,9 +11,9 @@ from webapp.standalone.listing import labelled
 from webapp.standalone.naming import snapshot_called
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.errors import SnapshotMissing
-from webapp.vault.retention.forgetting import ForgetReport
+from webapp.vault.retention.forgetting import ForgetReport, undo_until_ns
 from webapp.vault.retention.rules import Policy
-from webapp.vault.snapshots import Snapshot
+from webapp.vault.snapshots import Snapshot, moment
 from webapp.vault.vault import Vault
 
 Document = dict[str, object]
@@ -92,7 +92,11 @@ def forgotten(where: Where) -> list[Document]:
     with opened(where) as vault:
         labels = vault.labels()
         return [
-            {**_brief(one), "rule": ", ".join(entry.text for entry in labels[one.id].forgotten)}
+            {
+                **_brief(one),
+                "rule": ", ".join(entry.text for entry in labels[one.id].forgotten),
+                "until": moment(undo_until_ns(labels[one.id])).isoformat(),
+            }
             for one in vault.forgotten()
         ]
 
@@ -142,6 +146,7 @@ def _document(report: ForgetReport, *, dry_run: bool) -> Document:
         "dry_run": dry_run,
         "kept": sum(one.is_kept for one in report.verdicts),
         "forgotten": len(report.forgotten),
+        "undo_until": moment(report.undo_until_ns).isoformat() if report.undo_until_ns else None,
         "snapshots": [
             {**_brief(one.snapshot), "kept": one.is_kept, "rule": one.rule}
             for one in report.verdicts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -181,3 +182,33 @@ def test_forgotten_snapshots_go_at_once_and_for_good_if_that_is_asked_for(vault,
     assert vault("stats", place, "--json").data["bytes_stored"] < before / 2
     assert vault("forget", place, "--undo", ids[0]).code == 1
     assert listed(vault, place) == ids[2:]
+
+
+def test_forget_and_prune_say_until_when_it_can_be_undone(vault, place, ids):
+    before = datetime.now(UTC)
+    done = vault("forget", place, "--keep-last", "2", "--json").data
+    words = vault("forget", place, ids[1]).out
+    listed_still = vault("forget", place, "--list", "--json").data
+    vault("hold", place, ids[1], "--reason", "court")
+
+    pruned = vault("prune", place, "--undo-for", "3d", "--json").data
+    said = vault("prune", place).out
+
+    until = datetime.fromisoformat(done["undo_until"])
+    assert before + timedelta(days=6.99) < until < before + timedelta(days=7.01)
+    assert "--undo brings them back until 20" in words
+    assert listed_still[-1]["until"] == done["undo_until"]
+    assert [one["id"] for one in pruned["recoverable"]] == ids[:2]
+    sooner = until - datetime.fromisoformat(pruned["recoverable"][0]["until"])
+    assert sooner == timedelta(days=4)
+    assert pruned["recoverable"][1]["until"] is None
+    assert f"2 forgotten snapshots can be brought back until {until:%Y-%m-%d %H:%M} UTC." in said
+
+
+def test_a_forget_that_forgets_nothing_promises_nothing(vault, place, ids):
+    dry = vault("forget", place, "--keep-last", "1", "--dry-run", "--json").data
+    none = vault("forget", place, "--keep-last", "9").out
+
+    assert dry["undo_until"] is None
+    assert "--undo" not in none
+    assert "brought back" not in vault("prune", place).out

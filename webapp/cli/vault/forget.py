@@ -59,7 +59,7 @@ def forget(  # one parameter for each option
     """
     if listed:
         found = retention.forgotten(where)
-        console.data(found, lambda: [_brief(one, str(one["rule"])) for one in found])
+        console.data(found, lambda: [_brief(one, _words(one)) for one in found])
     elif undo:
         back = retention.bring_back(where, undo)
         console.data(back, lambda: [_brief(one, "is back") for one in back])
@@ -84,6 +84,17 @@ def _lines(done: dict[str, Any]) -> Iterator[str]:
         yield f"  {verdict}  {one['id'][:8]}  {moment(one['time'])}  {one['rule']}"
     words = "would be forgotten" if done["dry_run"] else "forgotten"
     yield f"{done['kept']} kept, {done['forgotten']} {words}."
+    if done["undo_until"]:
+        until = _minute(done["undo_until"])
+        yield f"--undo brings them back until {until} UTC, unless a prune is told otherwise."
+
+
+def _words(one: dict[str, Any]) -> str:
+    return f"{one['rule']}, until {_minute(one['until'])} UTC"
+
+
+def _minute(time: str) -> str:
+    return time[:16].replace("T", " ")
 
 
 def _brief(one: dict[str, Any], words: str) -> str:

@@ -61,6 +61,8 @@ def _lines(done: dict[str, Any]) -> Iterator[str]:
     yield from done["notes"]
     if done["dropped"]:
         yield f"{len(done['dropped'])} forgotten snapshots {would}removed for good."
+    if done["recoverable"]:
+        yield _recoverable(done["recoverable"])
     yield f"{_packs(done, 'deleted')} {would}deleted."
     copied = (
         f"; {size(done['copied_bytes'])} of it {would}rewritten" if done["copied_bytes"] else ""
@@ -71,6 +73,15 @@ def _lines(done: dict[str, Any]) -> Iterator[str]:
     if done["unfinished_packs"]:
         yield f"{_packs(done, 'unfinished')} that unfinished backups have stored stay for these."
     yield f"{size(done['live_bytes'])} of {size(done['total_bytes'])} are needed."
+
+
+def _recoverable(found: list[dict[str, Any]]) -> str:
+    ends = [one["until"][:16].replace("T", " ") for one in found if one["until"]]
+    words = f"until {ends[0]} UTC" if ends else "as long as they are held or pinned"
+    if len(found) == 1:
+        return f"1 forgotten snapshot can be brought back {words}."
+    first = ", the first of them " if ends and ends[0] != ends[-1] else " "
+    return f"{len(found)} forgotten snapshots can be brought back{first}{words}."
 
 
 def _packs(done: dict[str, Any], what: str) -> str:

@@ -9,8 +9,8 @@ from webapp.vault.errors import Halted, ObjectMissing
 from webapp.vault.pruning.findings import DAY_NS
 from webapp.vault.pruning.ground import Ground
 from webapp.vault.retention import moments
-from webapp.vault.retention.forgetting import read_labels
-from webapp.vault.retention.labels import Labels, is_good
+from webapp.vault.retention.forgetting import read_labels, undo_until_ns
+from webapp.vault.retention.labels import Label, Labels, is_good
 from webapp.vault.retention.ledger import FORGOTTEN, LABELS, Entry, What
 from webapp.vault.snapshots import FINISHED, Snapshot
 
@@ -38,8 +38,23 @@ def drop_forgotten(ground: Ground) -> None:
     _pardon(ground, [drop for label in visible for drop in label.drops])
     due = _due(ground, labels)
     ground.excused = set(due)
-    if not due:
-        return
+    if due:
+        _drop(ground, snapshots, due, labels=labels)
+    left = ground.forgotten - set(ground.report.dropped)
+    ground.report.recoverable = {one: _until_ns(ground, labels[one]) for one in sorted(left)}
+
+
+def _until_ns(ground: Ground, label: Label) -> int:
+    """Until when a forgotten snapshot can be brought back; 0 if for as long as it is kept."""
+    if label.is_pinned or label.hold(ground.engine.storage.now_ns()) is not None:
+        return 0
+    return undo_until_ns(label, ground.order.undo_days)
+
+
+def _drop(
+    ground: Ground, snapshots: dict[str, Snapshot], due: list[str], *, labels: Labels
+) -> None:
+    engine = ground.engine
     _check_last(snapshots.values(), due, labels=labels)
     ground.report.dropped += sorted(due)
     if ground.order.dry_run:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from webapp.vault.retention.forgetting import UNDO_DAYS
 from webapp.vault.storage.base import Storage
 
 DAY_NS = 86_400 * 10**9
-UNDO_DAYS = 7.0
 
 
 def _ignore(done: int, total: int, words: str) -> None:
@@ -59,6 +59,8 @@ class PruneReport:
         waiting_bytes: of condemned packs whose grace is not over.
         unfinished_packs: that no snapshot needs, and backups have stored that go on.
         dropped: ids of forgotten snapshots that can be brought back no more.
+        recoverable: of each forgotten snapshot that can be brought back, id and until when: in
+            nanoseconds since 1970, by the storage's clock; 0 while it is held or pinned.
         revoked: ids of unfinished snapshots whose writers were taken for dead.
         notes: what is worth a word, in sentences.
     """
@@ -78,5 +80,6 @@ class PruneReport:
     unfinished_bytes: int = 0
     index_objects: int = 0
     dropped: list[str] = field(default_factory=list)
+    recoverable: dict[str, int] = field(default_factory=dict)
     revoked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Halted, SnapshotMissing
 from webapp.vault.retention import moments
+from webapp.vault.retention.doubts import DAY_NS
 from webapp.vault.retention.labels import Label, Labels, is_good
 from webapp.vault.retention.ledger import FORGOTTEN, LABELS, Entry, What
 from webapp.vault.retention.rules import Policy, Verdict, decide
 from webapp.vault.snapshots import Snapshot
+
+UNDO_DAYS = 7.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +39,15 @@ class ForgetOrder:
 
 @dataclass(kw_only=True)
 class ForgetReport:
-    """One verdict for each snapshot that was judged; ``notes`` in sentences."""
+    """One verdict for each snapshot that was judged; ``notes`` in sentences.
+
+    Attributes:
+        undo_until_ns: until when all that was forgotten can be brought back, unless a prune is told
+            otherwise; 0 if nothing was.
+    """
 
     verdicts: list[Verdict] = field(default_factory=list)
+    undo_until_ns: int = 0
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -71,8 +80,14 @@ def forget(engine: Engine, order: ForgetOrder) -> ForgetReport:
             for one in report.verdicts
             if not one.is_kept
         ]
-        engine.roots.ledger.add(entries, new_id=engine.new_id, salt=engine.salt)
+        said = engine.roots.ledger.add(entries, new_id=engine.new_id, salt=engine.salt)
+        report.undo_until_ns = said[0].at_ns + round(UNDO_DAYS * DAY_NS)
     return report
+
+
+def undo_until_ns(label: Label, undo_days: float = UNDO_DAYS) -> int:
+    """Until when a forgotten snapshot can surely be brought back, by the storage's clock."""
+    return label.forgotten_ns + round(undo_days * DAY_NS)
 
 
 def unforget(engine: Engine, snapshot_id: str) -> Snapshot:
