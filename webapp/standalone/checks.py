@@ -18,6 +18,7 @@ from webapp.standalone.naming import snapshot_called
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.checks.coverage import CoverageReport
 from webapp.vault.checks.findings import VerifyReport
+from webapp.vault.checks.giving_up import can_be_given_up
 
 Document = dict[str, object]
 Tell = Callable[[int, int, str], None]
@@ -93,10 +94,12 @@ class Mending:
 
     Attributes:
         sources: files and folders that may still hold what is lost.
+        give_up: names of unreadable objects that may be removed.
     """
 
     is_dry: bool = False
     sources: tuple[Path, ...] = ()
+    give_up: tuple[str, ...] = ()
 
 
 def repair(where: Where, mending: Mending, *, tell: Tell) -> Document:
@@ -104,7 +107,9 @@ def repair(where: Where, mending: Mending, *, tell: Tell) -> Document:
     started = time.monotonic()
     find = partial(candidates, mending.sources) if mending.sources else None
     with opened(where) as vault:
-        report = vault.repair(is_dry=mending.is_dry, find=find, on_progress=tell)
+        report = vault.repair(
+            is_dry=mending.is_dry, find=find, give_up=mending.give_up, on_progress=tell
+        )
     return {
         "ok": report.ok,
         "dry_run": report.is_dry,
@@ -113,7 +118,7 @@ def repair(where: Where, mending: Mending, *, tell: Tell) -> Document:
         "restored_chunks": report.restored_chunks,
         "lost": [_lost(one) for one in report.lost],
         "lost_count": report.lost_count,
-        "left": [_shown(one) for one in report.left],
+        "left": [_shown(one) | {"can_be_given_up": can_be_given_up(one)} for one in report.left],
         "notes": report.notes,
         "seconds": round(time.monotonic() - started, 3),
     }

@@ -118,3 +118,32 @@ def test_a_vault_that_lost_its_largest_pack_says_so(vault, made):
 
     assert found["lost_count"] == 1
     assert [error["kind"] for error in found["left"]] == ["missing"]
+
+
+def test_a_root_that_nobody_can_read_is_given_up_by_the_command_that_repair_names(vault, made):
+    assert vault("backup", made, made.parent / "data").code == 0
+    root = min((made / "snapshots").iterdir())
+    root.chmod(0o600)
+    root.write_bytes(b"x" * 4096)
+    name = f"snapshots/{root.name}"
+    assert vault("prune", made).code == 1
+
+    ended = vault("repair", made)
+    assert ended.code == 1
+    assert f"repair VAULT --give-up {name}" in ended.out
+
+    ended = vault("repair", made, "--give-up", name)
+    assert ended.code == 0, ended
+    assert "nothing else is lost" in ended.out
+    assert vault("prune", made).code == 0
+    assert vault("verify", made, "--read-data").code == 0
+
+
+def test_a_sound_root_is_not_given_up(vault, made):
+    (root,) = (made / "snapshots").iterdir()
+
+    ended = vault("repair", made, "--give-up", f"snapshots/{root.name}")
+
+    assert ended.code == 1
+    assert "Nothing was given up" in ended.err
+    assert root.exists()

@@ -31,19 +31,36 @@ _MOST_LINES = 200
     metavar="PATH",
     help="Files or folders that may still hold what is lost; may be given again.",
 )
+@click.option(
+    "--give-up",
+    multiple=True,
+    metavar="OBJECT",
+    help="Remove this object, which verify calls damaged and nothing mends; may be given again.",
+)
 @may_be_quiet
 @prints_data
-def repair(where: Where, *, dry_run: bool, sources: tuple[Path, ...], console: Console) -> int:
+def repair(
+    where: Where,
+    *,
+    dry_run: bool,
+    sources: tuple[Path, ...],
+    give_up: tuple[str, ...],
+    console: Console,
+) -> int:
     """Read all of VAULT, mend what can be mended, and say exactly what is lost.
 
     What is sound is kept, nothing is removed but copies and hints that cannot be read, and no
     snapshot is changed. With --from, lost data is looked for in files as they are now.
 
+    A snapshot's root, or a log of what is forgotten or held, that cannot be read stops prune and
+    forget. If you have no sound copy of that object, --give-up removes it, for good.
+
     Ends with 1 if something is lost or could not be mended.
 
     Example: lastgood vault repair /mnt/backup --from /srv/web
     """
-    mending = Mending(is_dry=dry_run, sources=tuple(path.absolute() for path in sources))
+    paths = tuple(path.absolute() for path in sources)
+    mending = Mending(is_dry=dry_run, sources=paths, give_up=give_up)
     with shown("repair") as tell:
         found = checks.repair(where, mending, tell=tell)
     console.data(found, lambda: list(_lines(found)), matters=not found["ok"])
@@ -64,8 +81,12 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield from _losses(found)
     for error in found["left"]:
         yield f"left: {error['object']}: {error['problem']}"
+        if error["can_be_given_up"]:
+            words = "if you have no sound copy: lastgood vault repair VAULT --give-up"
+            yield f"  {words} {error['object']}"
     if found["ok"]:
-        yield "Everything was mended; nothing is lost."
+        gave_up = any("given up" in action["action"] for action in found["actions"])
+        yield "Everything was mended; nothing " + ("else is lost." if gave_up else "is lost.")
 
 
 def _losses(found: dict[str, Any]) -> Iterator[str]:

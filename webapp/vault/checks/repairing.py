@@ -8,11 +8,13 @@ changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from webapp.items import path_to_text
 from webapp.vault import self_test
+from webapp.vault.checks.giving_up import give_up
 from webapp.vault.checks.harm import LostRange, lost_files, span
 from webapp.vault.checks.mending_documents import mend_documents
 from webapp.vault.checks.mending_packs import (
@@ -34,7 +36,7 @@ from webapp.vault.stock import Stock
 
 _UNSURE = (
     "A list of condemned packs cannot be read, so no pack was mended, and no backup can run. "
-    "If no prune is running anywhere, remove that object and repair again."
+    "If no prune is running anywhere, give that object up and repair again."
 )
 
 
@@ -45,10 +47,12 @@ class Repair:
     Attributes:
         is_dry: only say what would be done.
         find: opens files that may still hold what is lost; None if there are none.
+        give_up: names of objects that nobody can read and that may be removed, for good.
     """
 
     is_dry: bool = False
     find: Find | None = None
+    give_up: Sequence[str] = ()
     on_progress: OnProgress = nobody
 
 
@@ -71,6 +75,8 @@ class _Repair:
         self._repairs = Repairs(self._report)
 
     def run(self) -> RepairReport:
+        if self._order.give_up:
+            self._give_up()
         before = self._verify(self._engine, read_data=1.0)
         self._report.found = before.findings.errors()
         mend_documents(self._engine, self._repairs)
@@ -81,6 +87,11 @@ class _Repair:
             self._report.notes.append(_UNSURE)
         self._tell_losses(before)
         return self._report
+
+    def _give_up(self) -> None:
+        found = self._verify(self._engine, read_data=0.0).findings.errors()
+        give_up(self._engine, self._order.give_up, found, self._repairs)
+        self._engine = _afresh(self._engine)
 
     def _verify(self, engine: Engine, *, read_data: float) -> Verification:
         order = Check(read_data=read_data, remember=False, on_progress=self._order.on_progress)

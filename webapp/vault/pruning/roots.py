@@ -83,7 +83,7 @@ def read_patiently(read: Callable[[], T]) -> T:
 
 
 def halted(name: str, error: Damaged, *, is_forgotten: bool) -> Halted:
-    words = "Run verify and repair, or forget that snapshot."
+    words = "Run repair, which says what can be done."
     if is_forgotten:
         words = (
             "It is forgotten and can yet be brought back, so all that it may need stays. Run "

@@ -124,7 +124,7 @@ def read_labels(engine: Engine) -> Labels:
     if ledger.problems:
         raise Halted(
             f"Nothing was forgotten or removed: {ledger.problems[0]}. It may say that a snapshot "
-            "is held. Run verify, and repair."
+            "is held. Run repair, which says what can be done."
         )
     return found
 
@@ -135,8 +135,8 @@ def _groups(engine: Engine, names: Collection[str] | None) -> dict[str, list[Sna
         found.setdefault(one.name, []).append(one)
     if engine.roots.problems:
         raise Halted(
-            f"Nothing was forgotten: {engine.roots.problems[0]}. Run verify to see what is "
-            "damaged, and repair."
+            f"Nothing was forgotten: {engine.roots.problems[0]}. Run repair, which says "
+            "what can be done."
         )
     for name in names or ():
         if name not in found:
