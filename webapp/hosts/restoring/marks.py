@@ -37,6 +37,7 @@ class Mark:
         self._boot = boot if boot is not None else _boot()
         self._name = b".lastgood-%s-0.part" % run
         self._held: dict[bytes, int] = {}
+        self._times: tuple[int, os.stat_result] | None = None
         self.prefix = b".lastgood-%s-" % run
         self.dead: tuple[bytes, ...] = ()
         self.doubtful_since_ns: int | None = None
@@ -50,10 +51,24 @@ class Mark:
 
         Raises:
             ConnectorError: ``target_busy``, another restore writes here now.
+            OSError: it cannot be made; then nothing of it is left, and what was there stays.
         """
-        for name in map(os.fsencode, os.listdir(self._root)):
-            if found := _MARK.fullmatch(name):
-                self._take_over(name, found[1])
+        before = os.fstat(self._root)
+        try:
+            for name in map(os.fsencode, os.listdir(self._root)):
+                if found := _MARK.fullmatch(name):
+                    self._take_over(name, found[1])
+            self._make(root_is_made)
+            self._times = (os.fstat(self._root).st_mtime_ns, before)
+        except BaseException:
+            if self._name in self._held:
+                with suppress(OSError):
+                    os.unlink(self._name, dir_fd=self._root)
+            self.release()
+            self._set_time(before)
+            raise
+
+    def _make(self, root_is_made: bool) -> None:
         mark = os.open(self._name, _OPEN | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._root)
         self._held[self._name] = mark
         _lock(mark)
@@ -74,13 +89,19 @@ class Mark:
         if not self._held:
             return
         before = os.fstat(self._root)
+        if self._times is not None and before.st_mtime_ns == self._times[0]:
+            before = self._times[1]  # nothing but our mark has changed it
         for name in self._held:
             if with_dead or name == self._name:
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=self._root)
         self.release()
-        with suppress(PermissionError):  # the time of what was restored, not of our going
-            os.utime(self._root, ns=(before.st_atime_ns, before.st_mtime_ns))
+        self._set_time(before)
+
+    def _set_time(self, status: os.stat_result) -> None:
+        """The time of what is in the target, not that of our coming and going."""
+        with suppress(OSError):
+            os.utime(self._root, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def release(self) -> None:
         """Nobody is at work any more, and all marks stay."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +43,13 @@ class Root:
     def sync(self) -> None:
         """Make everything that was written durable."""
         self.guarded(lambda: sync_file_system(self.descriptor))
+
+    def unmake(self) -> None:
+        """Remove it again if it was made here: who comes next takes it for somebody's own folder
+        otherwise, and leaves its facts alone."""
+        if self.is_fresh:
+            with suppress(OSError):
+                os.rmdir(self.path)
 
     def close(self) -> None:
         if self.descriptor >= 0:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from webapp.errors import ConnectorError
 from webapp.hosts.folding import Folding, folding_of
 from webapp.hosts.restoring.comparing import Comparing
 from webapp.hosts.restoring.facts import Facts, lacking
@@ -59,7 +60,11 @@ class FolderTarget:
         self._mark = Mark(self._root.descriptor) if not dry_run else None
         if self._mark is not None:
             mark, is_fresh = self._mark, self._root.is_fresh
-            self._root.guarded(lambda: mark.set(root_is_made=is_fresh))
+            try:
+                self._root.guarded(lambda: mark.set(root_is_made=is_fresh))
+            except ConnectorError:
+                self._root.unmake()
+                raise
         self._names = Names(self._mark.prefix if self._mark is not None else b"")
         folders = self._files.folders if self._root.descriptor >= 0 else None
         self._levels = Levels(
