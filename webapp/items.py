@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from blake3 import blake3
 
@@ -126,6 +126,19 @@ Sighting = tuple[bytes, os.stat_result, int, bytes]
 name in there. The descriptor is good until the next one is asked for."""
 
 
+class Seen(NamedTuple):
+    """What matters of an ``lstat``, by the same names."""
+
+    st_mode: int
+    st_uid: int
+    st_gid: int
+    st_size: int
+    st_mtime_ns: int
+    st_ctime_ns: int
+    st_ino: int
+    st_dev: int
+
+
 class Eyes(Protocol):
     """Looks at a ``Sighting``, and never follows a link."""
 
@@ -152,6 +165,15 @@ class SightSource(EntrySource, Protocol):
 
     def eyes(self) -> Eyes:
         """What looks at the sightings."""
+
+
+@runtime_checkable
+class PlaceSource(SightSource, Protocol):
+    """One whose files can be found again, also by a fork of this process."""
+
+    def place(self, path: bytes) -> tuple[int, bytes]:
+        """The open folder that a path lies in, and its name there. The descriptor is good until
+        the next path is asked for. Raises ``OSError``."""
 
 
 class Fate(StrEnum):

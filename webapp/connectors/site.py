@@ -40,6 +40,7 @@ from webapp.items import (
     EntrySource,
     Eyes,
     Json,
+    PlaceSource,
     Report,
     Sighting,
     SightSource,
@@ -211,6 +212,11 @@ class SiteSource:
 
     def eyes(self) -> Eyes:
         return Sight()
+
+    def place(self, path: bytes) -> tuple[int, bytes]:
+        part = self._parts[path.partition(b"/")[0].decode()]
+        assert isinstance(part, PlaceSource), "sightings come from such parts only"
+        return part.place(path)
 
     def open(self, entry: Entry) -> BinaryIO:
         return self._parts[entry.path.partition(b"/")[0].decode()].open(entry)

@@ -34,6 +34,9 @@ class TreeSource:
     def eyes(self) -> Eyes:
         return Sight()
 
+    def place(self, path: bytes) -> tuple[int, bytes]:
+        return self._folder.place_of(path[self._skip :])
+
     def open(self, entry: Entry) -> BinaryIO:
         return self._folder.open(entry.path[self._skip :])
 

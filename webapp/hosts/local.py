@@ -105,6 +105,16 @@ class Folder:
             raise OSError(errno.EISDIR, "another thing took its place")
         return cast(BinaryIO, io.FileIO(descriptor, "rb"))
 
+    def place_of(self, path: bytes) -> tuple[int, bytes]:
+        """The open folder around a relative path, and its name there; the descriptor is good until
+        something else is asked for.
+
+        Raises:
+            OSError: there is no such folder, or a link is on the way.
+        """
+        with self._lock:
+            return self._step(path)
+
     def digest(self, path: bytes) -> bytes:
         """BLAKE3 of a file's whole content.
 

@@ -68,10 +68,11 @@ class PathsSource:
     def eyes(self) -> Eyes:
         return Sight()
 
+    def place(self, path: bytes) -> tuple[int, bytes]:
+        return self._part(path).source.place(path)
+
     def open(self, entry: Entry) -> BinaryIO:
-        path = entry.path
-        part = next((one for one in self._parts if one.holds(path)), self._parts[0])
-        return part.source.open(entry)
+        return self._part(entry.path).source.open(entry)
 
     def facts(self) -> Mapping[str, Json]:
         return {}
@@ -79,6 +80,9 @@ class PathsSource:
     def close(self) -> None:
         for part in self._parts:
             part.source.close()
+
+    def _part(self, path: bytes) -> _Part:
+        return next((one for one in self._parts if one.holds(path)), self._parts[0])
 
     def _all(self, see: Callable[[_Part], Iterator[Found]]) -> Iterator[Found | Entry]:
         known: set[bytes] = set()

@@ -40,6 +40,7 @@ class Capture:
         report: counts in the tally what it is told.
         time_ns: the host's clock, to tell which files are too young to be trusted next time.
         boundaries: the secret table by which this vault cuts, if it does.
+        aside: called now and then while a large file is read.
     """
 
     source: EntrySource
@@ -50,6 +51,7 @@ class Capture:
     match: Match
     time_ns: Callable[[], int]
     boundaries: bytes = b""
+    aside: Callable[[], None] | None = None
     _links: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     _alone: set[bytes] = field(default_factory=set)
     _window: bytearray = field(default_factory=bytearray)
@@ -180,11 +182,16 @@ class Capture:
                 file,
                 profile,
                 store=self.store.data,
-                on_bytes=self.progress.read,
+                on_bytes=self._note,
                 window=self._room,
             )
         finally:
             file.close()
+
+    def _note(self, size_bytes: int) -> None:
+        self.progress.read(size_bytes)
+        if self.aside is not None:
+            self.aside()
 
     def _room(self) -> bytearray:
         """One window for all files, made when the first large one comes."""

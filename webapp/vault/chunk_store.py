@@ -7,12 +7,14 @@ from functools import partial
 
 from webapp.vault import levels
 from webapp.vault.chunking import MEDIA
-from webapp.vault.ids import chunk_id, make_ref
-from webapp.vault.packs import DATA, MANIFEST, build_segment
+from webapp.vault.ids import ID_BYTES, chunk_id, make_ref
+from webapp.vault.packs import DATA, MANIFEST, PackInfo, build_segment
 from webapp.vault.pipeline import Pipeline, Segment
 from webapp.vault.rooms import LARGEST_BYTES, Room, Rooms
 from webapp.vault.sealing import Buffer
 from webapp.vault.stock import Stock
+
+_HOLD_BYTES = 4 << 20  # of segments, before threads are started
 
 
 class ChunkStore:
@@ -41,6 +43,8 @@ class ChunkStore:
         self._waiting = waiting
         self._level = level
         self._fresh: set[bytes] = set()
+        self._held: list[Segment] = []
+        self._held_bytes = 0
         self._rooms = Rooms()
         self._single_rooms = Rooms(MEDIA.largest)
         self._room = self._rooms.take()
@@ -86,10 +90,25 @@ class ChunkStore:
             self._add(Segment(MANIFEST, (identity,), build_segment((chunk,))))
         return make_ref(identity, len(chunk))
 
+    def claim(self, identities: bytes) -> bytes:
+        """For others that store chunks: of each id, whether they have to; said once only."""
+        return bytes(
+            [
+                self._is_new(identities[at : at + ID_BYTES])
+                for at in range(0, len(identities), ID_BYTES)
+            ]
+        )
+
+    def add_pack(self, info: PackInfo, data: memoryview, done: Callable[[], None]) -> None:
+        """Have a pack of theirs stored; *done* is called, in another thread, after that."""
+        self._begin().add_pack(info, data, done)
+
     def finish(self) -> None:
         """Return when all of it is durable."""
         if self._room.ids:
             self._flush()
+        if self._held:
+            self._begin()
         if self.pipeline is not None:
             self.pipeline.finish(self._waiting)
 
@@ -113,6 +132,20 @@ class ChunkStore:
         self._add(Segment(DATA, room.ids, room.segment(), done, self._level))
 
     def _add(self, segment: Segment) -> None:
-        if self.pipeline is None:
-            self.pipeline = self._start()
-        self.pipeline.add(segment, self._waiting)
+        if self.pipeline is not None:
+            self.pipeline.add(segment, self._waiting)
+            return
+        self._held.append(segment)
+        self._held_bytes += len(segment.raw)
+        if self._held_bytes >= _HOLD_BYTES:
+            self._begin()
+
+    def _begin(self) -> Pipeline:
+        """Start the threads, after which nobody can fork: not for the first little piece."""
+        pipeline = self.pipeline
+        if pipeline is None:
+            pipeline = self.pipeline = self._start()
+        held, self._held = self._held, []
+        for segment in held:
+            pipeline.add(segment, self._waiting)
+        return pipeline

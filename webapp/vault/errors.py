@@ -23,6 +23,7 @@ VaultError
 ├── PathMissing           a snapshot holds nothing by this name
 ├── SnapshotRevoked       this writer was declared dead while it wrote
 ├── SelfTestFailed        this machine computes wrongly; nothing was written
+├── HelperLost            a process that helped with a backup was killed; run it again
 ├── Outrun                a prune removed what a backup relied on; nothing is lost, run it again
 │   └── Lacking           some of it is in no pack any more, and must be read from the source again
 ├── Halted                forget or prune stopped by themselves, before anything was removed
@@ -131,6 +132,9 @@ class Damaged(VaultError):
         self.object_name = object_name
         self.problem = problem
 
+    def __reduce__(self) -> tuple[type[Damaged], tuple[str, str]]:
+        return type(self), (self.object_name, self.problem)
+
 
 class BadAddress(VaultError):
     """No vault can lie where this address says, or it carries a credential."""
@@ -172,6 +176,12 @@ class SnapshotRevoked(VaultError):
     """This writer was taken for dead and its snapshot revoked. Run the backup again."""
 
     code = "snapshot_revoked"
+
+
+class HelperLost(VaultError):
+    """A process that helped with a backup ended before its work was done. Run the backup again."""
+
+    code = "helper_lost"
 
 
 class Outrun(VaultError):

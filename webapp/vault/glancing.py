@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
 
 from blake3 import blake3
 
-from webapp.items import Eyes, Sighting
+from webapp.items import Eyes, Seen, Sighting
 from webapp.vault import files, rows
 from webapp.vault.capturing import Capture
 from webapp.vault.chunk_store import ChunkStore
@@ -25,16 +27,40 @@ Xattrs = tuple[tuple[bytes, bytes], ...]
 _TEXTS_AT = 4 + rows.FACTS_BYTES
 
 
+class Verdict(Enum):
+    """What a sighting and the parent's row say about a file."""
+
+    KEEP = 1  # nothing is different
+    READ = 2
+    LOOK = 3  # only a closer look can tell
+
+
+class Owners:
+    """Names of users and groups, as rows hold them."""
+
+    def __init__(self, eyes: Eyes) -> None:
+        self._eyes = eyes
+        self._known: dict[tuple[int, int], tuple[bytes, bytes]] = {}
+
+    def of(self, uid: int, gid: int) -> tuple[bytes, bytes]:
+        known = self._known.get((uid, gid))
+        if known is None:
+            user, group = self._eyes.owner(uid, gid)
+            known = rows.name_bytes(user), rows.name_bytes(group)
+            self._known[uid, gid] = known
+        return known
+
+
 @dataclass(kw_only=True)
 class Glance:
     """Makes rows of sightings."""
 
     capture: Capture
     eyes: Eyes
-    _owners: dict[tuple[int, int], tuple[bytes, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         capture = self.capture
+        self._owner = Owners(self.eyes).of
         self._store: ChunkStore = capture.store
         self._progress: Progress = capture.progress
         self._match: Match = capture.match
@@ -46,21 +72,38 @@ class Glance:
         Args:
             old: the parent's row of the same path.
         """
+        return self.carry_out(self.judge(sighting, old), sighting, old)
+
+    def judge(self, sighting: Sighting, old: bytes | None) -> Verdict:
+        """Compare a sighting with the parent's row, if there is one."""
+        if old is None:
+            return Verdict.READ
         path, status, _, _ = sighting
         user, group = self._owner(status.st_uid, status.st_gid)
         start, texts = rows.plain_start(status, path, user, group), path + user + group
-        row = None
-        if old is None:
-            row = self._read(sighting, start, texts)
-        elif self._is_same(status, start, texts, old):
+        if self._is_same(status, start, texts, old):
+            return Verdict.KEEP
+        if rows.is_unsure_at(old, rows.content_at(old)) or not self._match.same(start, old[4:]):
+            return Verdict.READ
+        return Verdict.LOOK
+
+    def carry_out(self, verdict: Verdict, sighting: Sighting, old: bytes | None) -> bytes | None:
+        """The row, as in ``row``."""
+        status = sighting[1]
+        if verdict is Verdict.KEEP:
             self._progress.file(status.st_size, True, False)
             return old
-        elif rows.is_unsure_at(old, rows.content_at(old)) or not self._match.same(start, old[4:]):
-            row = self._read(sighting, start, texts)
-        if row is None:
-            return self._long_way(sighting, old)
-        self._progress.file(status.st_size, old is not None and _is_alike(row, old), old is None)
-        return row
+        if verdict is Verdict.READ and is_small(sighting):
+            row = self._read(sighting)
+            if row is not None:
+                self.count_read(row, old, status.st_size)
+                return row
+        return self._long_way(sighting, old)
+
+    def count_read(self, row: bytes, old: bytes | None, size: int) -> None:
+        """Count a file that was read the short way, here or elsewhere."""
+        self._progress.tally.read_bytes += size
+        self._progress.file(size, old is not None and _is_alike(row, old), old is None)
 
     def _is_same(self, status: os.stat_result, start: bytes, texts: bytes, old: bytes) -> bool:
         """Whether nothing at all is different. Extended attributes are not looked at: who
@@ -75,45 +118,22 @@ class Glance:
         chunk = rows.sure_chunk(old)
         return self._store.has(chunk) if chunk else self.capture.is_settled(old)
 
-    def _read(self, sighting: Sighting, start: bytes, texts: bytes) -> bytes | None:
-        """The row of a file that is read now; None if it is not to be, or cannot be, done here."""
-        path, status, _, _ = sighting
+    def _read(self, sighting: Sighting) -> bytes | None:
+        """The row of a file that is read now; None if it cannot be done here."""
+        path, status, folder, name = sighting
         size = status.st_size
-        if size >= MEDIA.smallest or status.st_blocks * 512 < size or profile_of(path) != MEDIA:
-            return None
         space, started = self._store.space(size), self._time_ns()
         try:
-            xattrs = self._fill(space, sighting)
+            xattrs = fill(self.eyes, space, status, folder, name)
         except OSError:
             return None
         if xattrs is None:
             return None
-        self._progress.tally.read_bytes += size
-        newest = max(status.st_mtime_ns, status.st_ctime_ns)
-        flags = rows.UNSURE if files.is_young(newest, started) else 0
         digest = blake3(space).digest()
         ref = self._store.placed(size) if size else b""
-        content = rows.pack_whole(digest, flags, ref)
-        return rows.make_row(rows.plain_facts(start, texts, xattrs), content)
-
-    def _fill(self, space: memoryview, sighting: Sighting) -> Xattrs | None:
-        """Read a file whole, and its xattrs; None if it is not what was seen."""
-        _, status, folder, name = sighting
-        file = self.eyes.open(folder, name)
-        try:
-            length = os.readv(file, (space,))
-            after = os.fstat(file)
-            xattrs = self.eyes.xattrs(file)
-        finally:
-            os.close(file)
-        is_it = (
-            length == status.st_size == after.st_size
-            and after.st_ino == status.st_ino
-            and after.st_dev == status.st_dev
-            and after.st_ctime_ns == status.st_ctime_ns
-            and after.st_mtime_ns == status.st_mtime_ns
-        )
-        return xattrs if is_it else None
+        names = self._owner(status.st_uid, status.st_gid)
+        found = Found(path, status, xattrs, digest, ref)
+        return found.row(names, started)
 
     def _long_way(self, sighting: Sighting, old: bytes | None) -> bytes | None:
         try:
@@ -123,13 +143,53 @@ class Glance:
             return None
         return self.capture.row(entry, old)
 
-    def _owner(self, uid: int, gid: int) -> tuple[bytes, bytes]:
-        known = self._owners.get((uid, gid))
-        if known is None:
-            user, group = self.eyes.owner(uid, gid)
-            known = rows.name_bytes(user), rows.name_bytes(group)
-            self._owners[uid, gid] = known
-        return known
+
+class Found(NamedTuple):
+    """All about a small file that was read."""
+
+    path: bytes
+    status: os.stat_result | Seen
+    xattrs: Xattrs
+    digest: bytes
+    ref: bytes
+
+    def row(self, names: tuple[bytes, bytes], started: int) -> bytes:
+        """Its row; the reading began at *started*."""
+        path, status, xattrs, digest, ref = self
+        user, group = names
+        newest = max(status.st_mtime_ns, status.st_ctime_ns)
+        flags = rows.UNSURE if files.is_young(newest, started) else 0
+        start = rows.plain_start(status, path, user, group)
+        facts = rows.plain_facts(start, path + user + group, xattrs)
+        return rows.make_row(facts, rows.pack_whole(digest, flags, ref))
+
+
+def is_small(sighting: Sighting) -> bool:
+    """Whether a file goes the short way, if it must be read."""
+    path, status, _, _ = sighting
+    size = status.st_size
+    return size < MEDIA.smallest and status.st_blocks * 512 >= size and profile_of(path) == MEDIA
+
+
+def fill(
+    eyes: Eyes, space: memoryview, status: os.stat_result | Seen, folder: int, name: bytes
+) -> Xattrs | None:
+    """Read a file whole, and its xattrs; None if it is not what was seen."""
+    file = eyes.open(folder, name)
+    try:
+        length = os.readv(file, (space,))
+        after = os.fstat(file)
+        xattrs = eyes.xattrs(file)
+    finally:
+        os.close(file)
+    is_it = (
+        length == status.st_size == after.st_size
+        and after.st_ino == status.st_ino
+        and after.st_dev == status.st_dev
+        and after.st_ctime_ns == status.st_ctime_ns
+        and after.st_mtime_ns == status.st_mtime_ns
+    )
+    return xattrs if is_it else None
 
 
 def _is_alike(row: bytes, old: bytes) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -81,6 +82,11 @@ def new_buffer() -> bytearray:
     return bytearray(FULL_BYTES + _TRAILER_ROOM_BYTES)
 
 
+def shared_buffer() -> mmap:
+    """The same, shared with the processes that this one forks."""
+    return mmap(-1, FULL_BYTES + _TRAILER_ROOM_BYTES)
+
+
 @dataclass(kw_only=True)
 class PackDraft:
     """A pack that segments are being sealed into. Its caller holds a lock around ``reserve``.
@@ -98,7 +104,7 @@ class PackDraft:
     places: list[Place] = field(default_factory=list)
     ids: list[bytes] = field(default_factory=list)
     filled: int = 0
-    buffer: bytearray = field(default_factory=new_buffer)
+    buffer: bytearray | mmap = field(default_factory=new_buffer)
 
     def __post_init__(self) -> None:
         self.key = ObjectKey(self.ring, self.kind, self.salt)
@@ -143,7 +149,7 @@ class PackDraft:
         """Move to larger memory for a first segment, or a trailer, of unusual size."""
         if end > len(self.buffer):
             larger = bytearray(end)
-            larger[: len(self.buffer)] = self.buffer
+            larger[: len(self.buffer)] = memoryview(self.buffer)
             self.buffer = larger
 
 

@@ -10,6 +10,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from mmap import mmap
 from typing import Generic, TypeVar
 
 from webapp.vault import frames, levels
@@ -44,7 +46,7 @@ class ByteQueue(Generic[T]):
             with self._changed:
                 if self._stopped:
                     raise Stopped
-                if not self._bytes or self._bytes + size_bytes <= self._limit:
+                if not self._bytes or self._bytes + size_bytes <= self._limit or not size_bytes:
                     self._items.append((item, size_bytes))
                     self._bytes += size_bytes
                     self._changed.notify_all()
@@ -128,9 +130,9 @@ class Pipeline:
         self._verify = verify
         self._lock = threading.Lock()
         self._drafts: dict[bytes, PackDraft] = {}
-        self._buffers: list[bytearray] = []
+        self._buffers: list[bytearray | mmap] = []
         self._segments: ByteQueue[Segment] = ByteQueue(_SEGMENT_QUEUE_BYTES)
-        self._packs: ByteQueue[PackDraft] = ByteQueue(_PACK_QUEUE_BYTES)
+        self._packs: ByteQueue[Callable[[], None]] = ByteQueue(_PACK_QUEUE_BYTES)
         self._sealers = [
             threading.Thread(target=self._run, args=(self._seal_all,), name=f"vault-seal-{n}")
             for n in range(threads)
@@ -151,6 +153,23 @@ class Pipeline:
         """
         try:
             self._segments.put(segment, len(segment.raw), waiting)
+        except Stopped:
+            self._raise()
+
+    def add_pack(self, info: PackInfo, data: memoryview, done: Callable[[], None]) -> None:
+        """Hand over a pack that somebody else has made; *done* is called, in a storing thread,
+        when *data* is needed no more.
+
+        Raises:
+            whatever stopped the pipeline.
+        """
+
+        def store() -> None:
+            self._store(info, data)
+            done()
+
+        try:
+            self._packs.put(store, 0)
         except Stopped:
             self._raise()
 
@@ -194,17 +213,20 @@ class Pipeline:
             self._packs.stop()
 
     def _seal_all(self) -> None:
-        check = _Check() if self._verify else None
+        check = Check() if self._verify else None
         while (segment := self._segments.get()) is not None:
             self._seal(segment, check)
             segment.done()
 
     def _store_all(self) -> None:
-        while (draft := self._packs.get()) is not None:
-            self._store(*draft.finish())
-            self._buffers.append(draft.buffer)
+        while (work := self._packs.get()) is not None:
+            work()
 
-    def _seal(self, segment: Segment, check: _Check | None) -> None:
+    def _store_draft(self, draft: PackDraft) -> None:
+        self._store(*draft.finish())
+        self._buffers.append(draft.buffer)
+
+    def _seal(self, segment: Segment, check: Check | None) -> None:
         raw = segment.raw
         codec, frame = frames.encode(raw, level=segment.level)
         head = Head(codec, 0, len(raw), len(frame))
@@ -215,7 +237,7 @@ class Pipeline:
                 draft, full = self._replace(segment.kind, draft)
             counter, record = draft.reserve(head, segment.ids)
         if full is not None:
-            self._packs.put(full, full.used)
+            self._hand_on(full)
         draft.key.seal_into(record, counter, head, frame=frame)
         if check is not None:
             check(draft.key, counter, record, raw)
@@ -223,7 +245,10 @@ class Pipeline:
             draft.filled += 1
             complete = draft.is_complete
         if complete:
-            self._packs.put(draft, draft.used)
+            self._hand_on(draft)
+
+    def _hand_on(self, draft: PackDraft, waiting: Callable[[], None] | None = None) -> None:
+        self._packs.put(partial(self._store_draft, draft), draft.used, waiting)
 
     def _replace(self, kind: bytes, old: PackDraft | None) -> tuple[PackDraft, PackDraft | None]:
         """Open a new draft; return it, and the old one if it is complete."""
@@ -239,12 +264,12 @@ class Pipeline:
         for draft in self._drafts.values():
             draft.closed = True
             try:
-                self._packs.put(draft, draft.used, waiting)
+                self._hand_on(draft, waiting)
             except Stopped:
                 return
 
 
-class _Check:
+class Check:
     """Opens sealed segments again, into memory of its own; one for each thread."""
 
     def __init__(self) -> None:

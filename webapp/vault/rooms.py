@@ -11,8 +11,8 @@ from collections import deque
 
 FULL_BYTES = 1 << 20
 LARGEST_BYTES = 512 << 10  # of a chunk that shares a room; a larger one has a room for itself
-_MOST_CHUNKS = 1 << 14
-_TABLE_BYTES = 4 * (1 + _MOST_CHUNKS)
+MOST_CHUNKS = 1 << 14
+_TABLE_BYTES = 4 * (1 + MOST_CHUNKS)
 
 
 class Room:
@@ -25,9 +25,10 @@ class Room:
         self.ids: list[bytes] = []
         self._lengths: list[int] = []
 
-    def space(self, length: int) -> memoryview:
-        """Where a chunk of up to *length* bytes may be put."""
-        return self._view[self._end : self._end + length]
+    def space(self, length: int, ahead: int = 0) -> memoryview:
+        """Where a chunk of up to *length* bytes may be put; *ahead* leaves room for others."""
+        start = self._end + ahead
+        return self._view[start : start + length]
 
     def keep(self, identity: bytes, length: int) -> None:
         """Let the first *length* bytes of ``space`` be a chunk."""
@@ -37,7 +38,7 @@ class Room:
 
     @property
     def is_full(self) -> bool:
-        return self._end >= _TABLE_BYTES + FULL_BYTES or len(self.ids) >= _MOST_CHUNKS
+        return self._end >= _TABLE_BYTES + FULL_BYTES or len(self.ids) >= MOST_CHUNKS
 
     def segment(self) -> memoryview:
         """The segment's raw form, as ``packs.build_segment`` would make it."""

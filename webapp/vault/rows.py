@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from webapp.items import Entry, EntryKind, StoredEntry, key_of
+from webapp.items import Entry, EntryKind, Seen, StoredEntry, key_of
 from webapp.vault.errors import BadSource, Damaged
 from webapp.vault.ids import REF
 
@@ -83,7 +83,7 @@ def _pack_facts(entry: Entry) -> bytes:
     return facts + _pack_xattrs(entry.xattrs) if entry.xattrs else facts
 
 
-def plain_start(status: os.stat_result, path: bytes, user: bytes, group: bytes) -> bytes:
+def plain_start(status: os.stat_result | Seen, path: bytes, user: bytes, group: bytes) -> bytes:
     """The facts of a regular file with one name, up to its xattrs' count; texts come after that."""
     mtime_s, mtime_ns = divmod(status.st_mtime_ns, _SECOND)
     ctime_s, ctime_ns = divmod(status.st_ctime_ns, _SECOND)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from webapp.items import SightSource, is_safe, key_of, sort_key
+from webapp.items import PlaceSource, SightSource, is_safe, key_of, sort_key
 from webapp.vault.capturing import Capture
+from webapp.vault.crew.crew import Crew
+from webapp.vault.crew.line import Line
 from webapp.vault.errors import BadSource
 from webapp.vault.glancing import Glance
 from webapp.vault.manifests import ManifestBuilder
@@ -12,10 +14,22 @@ from webapp.vault.parents import ParentRows
 
 
 class EntryStream:
-    """Takes a source's entries one after another."""
+    """Takes a source's entries one after another.
 
-    def __init__(self, capture: Capture, parent: ParentRows, builder: ManifestBuilder) -> None:
+    Args:
+        crew: may read small files, if the source is of that kind.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        parent: ParentRows,
+        builder: ManifestBuilder,
+        *,
+        crew: Crew | None = None,
+    ) -> None:
         self._capture = capture
+        self._crew = crew
         self._parent = parent
         self._builder = builder
         self._progress = capture.progress
@@ -42,17 +56,27 @@ class EntryStream:
             self._capture.report.note(advice)
 
     def _run_sightings(self, source: SightSource) -> None:
-        capture, glance = self._capture, Glance(capture=self._capture, eyes=source.eyes())
+        glance = Glance(capture=self._capture, eyes=source.eyes())
+        if self._crew is not None and isinstance(source, PlaceSource):
+            self._run_in_line(source, Line(self._crew, glance, source, self._done))
+            return
         for found in source.sightings():
             if isinstance(found, tuple):
-                path = found[0]
-                old = self._old(path)
-                row = glance.row(found, old)
+                old = self._old(found[0])
+                self._done(found[0], glance.row(found, old), old)
             else:
-                path = found.path
-                old = self._old(path)
-                row = capture.row(found, old)
-            self._done(path, row, old)
+                old = self._old(found.path)
+                self._done(found.path, self._capture.row(found, old), old)
+
+    def _run_in_line(self, source: SightSource, line: Line) -> None:
+        row = self._capture.row
+        for found in source.sightings():
+            if isinstance(found, tuple):
+                line.see(found, self._old(found[0]))
+            else:
+                old = self._old(found.path)
+                line.add(found.path, row(found, old), old)
+        line.close()
 
     def _old(self, path: bytes) -> bytes | None:
         """The parent's row of *path*, which must come after all paths before."""

@@ -15,9 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
+from webapp.items import PlaceSource
 from webapp.vault import manifests, self_test
 from webapp.vault.capturing import Capture
 from webapp.vault.chunk_store import ChunkStore
+from webapp.vault.crew.crew import Crew, Desk
+from webapp.vault.crew.hand import Craft
 from webapp.vault.engine import BackupResult, Engine, Order
 from webapp.vault.errors import Damaged, Lacking, ObjectMissing, StorageUnavailable
 from webapp.vault.index_writer import IndexWriter
@@ -47,6 +50,7 @@ class Backup:
         self._index = IndexWriter(engine, self._progress.tally, announces=True)
         self._parent = self._find_parent()
         self._store = self._open_store()
+        self._crew = self._find_crew()
 
     def run(self) -> BackupResult:
         publisher = self._publisher(self._stored(self._parent_rows()))
@@ -76,6 +80,8 @@ class Backup:
             parts = self._capture(known)
             self._store.finish()
         except BaseException:
+            if self._crew is not None:
+                self._crew.abort()
             self._store.abort()
             raise
         self._index.flush()
@@ -103,6 +109,7 @@ class Backup:
         self._report.begin_again()
         self._progress.begin_again()
         self._store = self._open_store()
+        self._crew = self._find_crew()
 
     def _rows_of(self, parts: list[manifests.Part]) -> Iterator[bytes]:
         """What this backup has read already, as far as it is still there."""
@@ -111,22 +118,55 @@ class Backup:
                 yield from manifests.split_rows(self._engine.chunks.manifest(part.ref), where="")
 
     def _open_store(self) -> ChunkStore:
-        engine, order = self._engine, self._order
+        engine = self._engine
         return ChunkStore(
             engine.stock,
             data_key=engine.ring.data_ids,
             manifest_key=engine.ring.manifest_ids,
-            start=lambda: Pipeline(
-                engine.ring,
-                self._index.store,
-                salts=engine.salt,
-                verify=order.verify,
-                threads=order.threads,
-                storers=engine.storage.parallel_puts,
-            ),
-            waiting=self._progress.wait,
-            level=order.level,
+            start=self._start_pipeline,
+            waiting=self._wait,
+            level=self._order.level,
         )
+
+    def _start_pipeline(self) -> Pipeline:
+        engine, order = self._engine, self._order
+        if self._crew is not None:
+            self._crew.begin()  # there is enough to do, and with threads it would be too late
+        return Pipeline(
+            engine.ring,
+            self._index.store,
+            salts=engine.salt,
+            verify=order.verify,
+            threads=order.threads,
+            storers=engine.storage.parallel_puts,
+        )
+
+    def _find_crew(self) -> Crew | None:
+        """Hands for the small files, where the source lets its files be found again."""
+        engine, source = self._engine, self._order.source
+        if not isinstance(source, PlaceSource):
+            return None
+        craft = Craft(
+            ring=engine.ring,
+            eyes=source.eyes(),
+            place=source.place,
+            time_ns=engine.hooks.time_ns,
+            verify=self._order.verify,
+            level=self._order.level,
+        )
+        store = self._store
+        desk = Desk(
+            claim=store.claim, store=store.add_pack, salt=engine.salt, waiting=self._progress.wait
+        )
+        return Crew(craft, desk)
+
+    def _wait(self) -> None:
+        self._progress.wait()
+        self._attend()
+
+    def _attend(self) -> None:
+        if self._crew is not None and self._crew.is_at_work:
+            self._crew.attend(0)
 
     def _capture(self, known: Iterator[bytes]) -> list[manifests.Part]:
         order, seed = self._order, self._engine.ring.cuts
@@ -140,8 +180,9 @@ class Backup:
             match=order.match,
             boundaries=self._engine.boundaries,
             time_ns=self._engine.hooks.time_ns,
+            aside=self._attend,
         )
-        EntryStream(capture, ParentRows(known), builder).run()
+        EntryStream(capture, ParentRows(known), builder, crew=self._crew).run()
         return builder.parts
 
     def _parent_rows(self) -> Iterator[bytes]:

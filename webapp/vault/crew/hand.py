@@ -1,0 +1,175 @@
+"""What a fork does: reads the files of a shard, and packs the chunks that its parent calls new."""
+
+from __future__ import annotations
+
+import mmap
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from webapp.items import Eyes, Seen
+from webapp.vault import frames
+from webapp.vault.chunking import MEDIA
+from webapp.vault.crew.wires import Message, Wire
+from webapp.vault.derivation import KeyRing
+from webapp.vault.glancing import Found, Owners, fill
+from webapp.vault.ids import make_ref
+from webapp.vault.packs import DATA, PackDraft
+from webapp.vault.pipeline import Check
+from webapp.vault.rooms import FULL_BYTES, MOST_CHUNKS, Room
+from webapp.vault.sealing import Head
+
+SHARD_BYTES = 1 << 20  # a shard is full when it has this much
+SHARD_FILES = 1024
+_MOST_IDS = 24_000  # in a pack: its trailer must fit behind it
+SHARD, SPACE, ANSWER, END = "shard", "space", "answer", "end"  # to a fork
+ASK, ROWS, PACK, ERROR = "ask", "rows", "pack", "error"  # from it
+Pieces = list[tuple[bytes, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Craft:
+    """What a fork works with.
+
+    Attributes:
+        place: gives the open folder around a path of the source, and its name in there.
+        verify: open each sealed segment again.
+        level: how hard they are compressed.
+    """
+
+    ring: KeyRing
+    eyes: Eyes
+    place: Callable[[bytes], tuple[int, bytes]]
+    time_ns: Callable[[], int]
+    verify: bool
+    level: int
+
+
+class Hand:
+    """One fork at work.
+
+    Args:
+        spaces: memory for packs, shared with the parent, which says when one is free.
+    """
+
+    def __init__(self, craft: Craft, wire: Wire, spaces: Sequence[mmap.mmap]) -> None:
+        self._craft, self._wire, self._spaces = craft, wire, spaces
+        self._room = Room(FULL_BYTES + SHARD_BYTES + MEDIA.smallest)
+        self._free: deque[tuple[int, bytes]] = deque()
+        self._waiting: deque[Message] = deque()
+        self._draft: PackDraft | None = None
+        self._space = -1
+        self._ahead = 0
+        self._check = Check() if craft.verify else None
+        self._owners = Owners(craft.eyes)
+
+    def run(self) -> None:
+        """Work until there is no more."""
+        while True:
+            while not self._waiting:
+                self._take(self._wire.receive())
+            kind, *rest = self._waiting.popleft()
+            if kind == END:
+                break
+            self._do(*rest)
+        self._seal()
+        self._close_pack()
+        self._wire.send(END)
+
+    def _do(self, number: int, shard: list[tuple[bytes, tuple[int, ...]]]) -> None:
+        pieces: Pieces = []
+        self._ahead = 0
+        found = [self._read(path, Seen._make(numbers), pieces) for path, numbers in shard]
+        self._wire.send(ROWS, number, found)
+        self._keep(pieces)
+
+    def _read(self, path: bytes, seen: Seen, pieces: Pieces) -> bytes | None:
+        """The row of a file, which is read behind what the room holds; None if it is not what was
+        seen, or cannot be read."""
+        craft, size = self._craft, seen.st_size
+        space, started = self._room.space(size, self._ahead), craft.time_ns()
+        try:
+            folder, name = craft.place(path)
+            xattrs = fill(craft.eyes, space, seen, folder, name)
+        except OSError:
+            return None
+        if xattrs is None:
+            return None
+        ref = b""
+        if size:
+            identity = blake3(space, key=craft.ring.data_ids).digest()
+            pieces.append((identity, size))
+            self._ahead += size
+            ref = make_ref(identity, size)
+        found = Found(path, seen, xattrs, blake3(space).digest(), ref)
+        return found.row(self._owners.of(seen.st_uid, seen.st_gid), started)
+
+    def _keep(self, pieces: Pieces) -> None:
+        """Keep the new ones of the chunks that were read behind what the room holds."""
+        if not pieces:
+            return
+        room, at, kept = self._room, 0, 0
+        whole = room.space(self._ahead)
+        self._wire.send(ASK, b"".join([identity for identity, _ in pieces]))
+        for (identity, length), is_new in zip(pieces, self._answer(), strict=True):
+            if is_new:
+                if kept != at:
+                    whole[kept : kept + length] = whole[at : at + length]
+                room.keep(identity, length)
+                kept += length
+            at += length
+        if room.is_full or len(room.ids) > MOST_CHUNKS - SHARD_FILES:
+            self._seal()
+
+    def _seal(self) -> None:
+        """Put what the room holds into the pack, as one segment."""
+        room = self._room
+        if not room.ids:
+            return
+        raw = room.segment()
+        codec, frame = frames.encode(raw, level=self._craft.level)
+        draft = self._pack_for(len(frame), len(room.ids))
+        head = Head(codec, 0, len(raw), len(frame))
+        counter, record = draft.reserve(head, room.ids)
+        draft.key.seal_into(record, counter, head, frame=frame)
+        if self._check is not None:
+            self._check(draft.key, counter, record, raw)
+        room.clear()
+
+    def _pack_for(self, frame_length: int, count: int) -> PackDraft:
+        draft = self._draft
+        if draft is not None:
+            if draft.has_room(frame_length) and len(draft.ids) + count <= _MOST_IDS:
+                return draft
+            self._close_pack()
+        while not self._free:
+            self._take(self._wire.receive())
+        self._space, salt = self._free.popleft()
+        buffer = self._spaces[self._space]
+        self._draft = PackDraft(ring=self._craft.ring, kind=DATA, salt=salt, buffer=buffer)
+        return self._draft
+
+    def _close_pack(self) -> None:
+        draft, self._draft = self._draft, None
+        if draft is not None:
+            info, _ = draft.finish()
+            assert draft.buffer is self._spaces[self._space]
+            self._wire.send(
+                PACK, self._space, info.name, info.salt, info.size_bytes, info.catalogue
+            )
+
+    def _answer(self) -> bytes:
+        while True:
+            message = self._wire.receive()
+            if message[0] == ANSWER:
+                flags: bytes = message[1]
+                return flags
+            self._take(message)
+
+    def _take(self, message: Message) -> None:
+        if message[0] == SPACE:
+            self._free.append((message[1], message[2]))
+        else:
+            self._waiting.append(message)
