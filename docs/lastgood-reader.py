@@ -245,6 +245,8 @@ class Vault:
                 continue
             if master is not None:
                 return master
+        if not slots and not problem:
+            raise Refused(12, "The vault has lost its keys. Give its recovery sheet: --sheet FILE")
         raise Refused(12, f"This passphrase or key opens none of {len(slots)} key slots.{problem}")
 
     def _list(self, folder: str) -> list[Path]:

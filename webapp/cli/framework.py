@@ -73,6 +73,11 @@ class Console:
         """The same, as what this program says, and nothing in it can steer a terminal."""
         self.say(f"lastgood: {harmless(message)}")
 
+    def mention(self, message: str) -> None:
+        """The same, of what is no fault: not to those who asked for quiet."""
+        if not is_quiet():
+            self.say_plainly(message)
+
     @staticmethod
     def complain(error: Exception) -> None:
         click.echo(f"lastgood: {error}", err=True)

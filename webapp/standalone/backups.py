@@ -64,6 +64,7 @@ class Complaints:
     """A ``Report`` that tells each unread item at once."""
 
     say: Say
+    mention: Say
     _skipped: set[str] = field(default_factory=set)
 
     def failed(self, key: str, code: str, message: str) -> None:
@@ -72,17 +73,18 @@ class Complaints:
     def skipped(self, key: str, code: str, message: str) -> None:
         if code not in self._skipped:  # the first of each sort is enough to know why
             self._skipped.add(code)
-            self.say(f"left out: {_shown(key)}: {message}")
+            self.mention(f"left out: {_shown(key)}: {message}")
 
     def note(self, message: str) -> None:
-        self.say(message.replace("tree:", "/"))  # a key, where a person thinks of a path
+        self.mention(message.replace("tree:", "/"))  # a key, where a person thinks of a path
 
 
-def back_up(where: Where, wish: Wish, *, say: Say, tell: Tell) -> Document:
+def back_up(where: Where, wish: Wish, *, say: Say, mention: Say, tell: Tell) -> Document:
     """Make one snapshot.
 
     Args:
         say: told, in words, of what could not be read.
+        mention: told of what is worth a word and no fault.
         tell: the progress, ``(done, total, words)`` in bytes.
 
     Returns:
@@ -93,7 +95,7 @@ def back_up(where: Where, wish: Wish, *, say: Say, tell: Tell) -> Document:
     """
     started = time.monotonic()
     with opened(where) as vault:
-        report = CountedReport(Complaints(say))
+        report = CountedReport(Complaints(say, mention))
         source = _source(where, wish, report)
         try:
             result = _run(vault, source, wish, report=report, tell=tell)

@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webapp.vault.errors import KeysDestroyed, NotAVault, WrongKey
-from webapp.vault.keys import Passphrase
+from webapp.vault.keys import Passphrase, slot_ids
 from webapp.vault.storage.addresses import open_storage
 from webapp.vault.storage.base import Storage
 from webapp.vault.vault import Vault
+
+_NO_KEYS = (
+    "The vault has lost its keys. With a recovery sheet: lastgood vault key restore VAULT SHEET"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,8 @@ def _open(where: Where, storage: Storage) -> Vault:
     except KeysDestroyed:
         raise
     except WrongKey as error:
-        raise WrongKey(f"{where.address}: {error} Check {where.origin}.") from None
+        has_keys = any(slot_ids(storage))
+        words = f"{error} Check {where.origin}." if has_keys else _NO_KEYS
+        raise WrongKey(f"{where.address}: {words}") from None
     except NotAVault as error:
         raise NotAVault(f"{where.address}: {error}") from None

@@ -94,6 +94,16 @@ def test_quiet_says_nothing_if_all_goes_well(vault, place, data, tmp_path):
         assert (ended.code, ended.out, ended.err) == (0, "", ""), words
 
 
+def test_quiet_does_not_speak_of_what_was_left_out_as_asked(vault, place, data):
+    (data / "x.tmp").touch()
+
+    loud = vault("backup", place, data, "--exclude", "*.tmp")
+    ended = vault("backup", place, data, "--exclude", "*.tmp", "--quiet")
+
+    assert "1 left out as asked" in loud.err
+    assert (ended.out, ended.err) == ("", "")
+
+
 def test_quiet_still_tells_what_is_wrong(vault, place, data):
     ended = vault("backup", place, data, data.parent / "none", "-q")
 

@@ -31,6 +31,16 @@ def lose_keys(place):
     shutil.rmtree(place / "keys-copy")
 
 
+def test_a_vault_without_keys_asks_for_the_sheet_and_not_for_the_passphrase(vault, filled):
+    lose_keys(filled)
+
+    ended = vault("snapshots", filled)
+
+    assert ended.code == 12
+    assert "lastgood vault key restore VAULT SHEET" in ended.err
+    assert "Check" not in ended.err
+
+
 def decoded(rows: list[list[bool]]) -> str:
     """What a scanner reads, given the dark places of a picture."""
     dots = [

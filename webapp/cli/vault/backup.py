@@ -116,7 +116,7 @@ def backup(where: Where, console: Console, **wishes: Any) -> int:
         raise click.UsageError("Name at least one PATH to back up, or --files-from FILE.")
     wish = Wish(paths=paths, leave_out=leave_out, stream=stream, **wishes)
     with shown("backup") as tell:
-        made = back_up(where, wish, say=console.say_plainly, tell=tell)
+        made = back_up(where, wish, say=console.say_plainly, mention=console.mention, tell=tell)
     failed = bool(made["failed"])
     console.data(made, lambda: _lines(made), matters=failed)
     return EXIT.PARTIAL if failed else EXIT.DONE
