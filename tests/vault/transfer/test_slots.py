@@ -217,14 +217,14 @@ def test_of_two_who_begin_at_once_each_sees_the_other_and_withdraws(storage, mon
     assert markers(storage) == ["key-changes/theirs"]
 
 
-def test_a_change_of_another_host_counts_no_more_after_an_hour(storage, monkeypatch):
+def test_a_change_of_another_host_counts_no_more_after_a_quarter_of_an_hour(storage, monkeypatch):
     vault = Vault.open(storage, wrap=OLD)
     marker = key_changes._marker(vault._engine, "add", "", "")
     storage.objects["key-changes/aa"] = documents.encode(marker)
     with pytest.raises(Busy):
         vault.keys.add(NEW)
 
-    later = marker["started_ns"] + 3_601_000_000_000
+    later = marker["started_ns"] + 901_000_000_000
     monkeypatch.setattr(storage, "_now_ns", lambda: later)
 
     assert vault.keys.add(NEW)

@@ -2,7 +2,8 @@
 ``key-changes/ID``, and then looks whether somebody else has said so too. If so, both withdraw.
 
 The marker of a process that died, or could not remove all of a slot, says what it was about; the
-next change brings that to its end.
+next change brings that to its end. Who fails says so in a second marker, ``over``, so that nobody
+has to wait.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from webapp.vault.snapshots import moment
 from webapp.vault.storage.base import Storage
 
 FOLDER = "key-changes/"
-_STALE_NS = 3_600_000_000_000
+_STALE_NS = 900_000_000_000
 DESTROY = "destroy"
 _given_up: set[str] = set()  # markers of this process whose change ended half-way
 
@@ -39,7 +40,8 @@ def changing(engine: Engine, action: str, *, adds: str = "", removes: str = "") 
     """
     _settle_others(engine)
     mine = FOLDER + engine.new_id().hex()
-    engine.storage.put(mine, documents.encode(_marker(engine, action, adds, removes)))
+    marker = _marker(engine, action, adds, removes)
+    engine.storage.put(mine, documents.encode(marker))
     is_kept = False
     try:
         _require_alone(engine, mine)
@@ -47,7 +49,7 @@ def changing(engine: Engine, action: str, *, adds: str = "", removes: str = "") 
         yield
         if removes:
             is_kept = True  # half a slot still opens the vault, and a repair would make it whole
-            _remove(engine, removes, marker=mine)
+            _remove(engine, removes, mine, marker)
             is_kept = False
     finally:
         if not is_kept:
@@ -84,12 +86,23 @@ def delete_slot(storage: Storage, slot_id: str) -> None:
             storage.delete(name)
 
 
-def _remove(engine: Engine, slot_id: str, *, marker: str) -> None:
+def _remove(engine: Engine, slot_id: str, mine: str, marker: documents.Document) -> None:
     try:
         delete_slot(engine.storage, slot_id)
-    except BaseException:
-        _given_up.add(marker)
+    except BaseException as error:
+        _given_up.add(mine)
+        if isinstance(error, StorageError):
+            _give_up(engine, mine, marker)
         raise
+
+
+def _give_up(engine: Engine, mine: str, marker: documents.Document) -> None:
+    """Say that we are no more at what our *marker* says, so that anybody may finish it now."""
+    over: documents.Document = {**marker, "over": True}
+    over["mac"] = _mac(engine, over)
+    with suppress(StorageError):  # then others wait until it is old
+        engine.storage.put(FOLDER + engine.new_id().hex(), documents.encode(over))
+        engine.storage.delete(mine)
 
 
 def _settle_others(engine: Engine) -> None:
@@ -101,7 +114,8 @@ def _settle_others(engine: Engine) -> None:
     check_destroyed(engine.storage)
     for name, marker in _markers(engine.storage):
         authenticate(engine, name, marker)
-        if name not in _given_up and not _is_dead(engine, marker):
+        is_over = name in _given_up or marker.get("over") is True
+        if not is_over and not _is_dead(engine, marker):
             raise _busy(marker)
         _complete(engine, marker)
         with suppress(ObjectMissing):
@@ -133,7 +147,7 @@ def _busy(marker: documents.Document) -> Busy:
     who = marker.get("writer", {}).get("host", "another host")
     return Busy(
         f"Another process ({who}) is changing this vault's keys. Try again; if it died there, "
-        "its change no longer counts after an hour."
+        "its change no longer counts after a quarter of an hour."
     )
 
 
