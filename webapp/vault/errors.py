@@ -11,7 +11,7 @@ VaultError
 │   └── StorageFull
 ├── WrongKey              the passphrase or the console's key opens no key slot
 │   └── KeysDestroyed     on purpose, and for good
-├── Busy                  somebody else is changing the keys
+├── Busy                  somebody else is changing the keys, or prunes where only one may
 ├── SlotMissing
 ├── LastKey               without this slot nobody could open the vault
 ├── Damaged               stored bytes are not what was written; names the object
@@ -100,7 +100,7 @@ class KeysDestroyed(WrongKey):
 
 
 class Busy(VaultError):
-    """Somebody else is changing this vault's keys."""
+    """Somebody else is changing this vault's keys, or prunes it where only one may at a time."""
 
     code = "vault_busy"
 

@@ -91,6 +91,7 @@ class Upkeep:
         Raises:
             Halted: a brake; its sentence says what to do.
             StorageDenied: these credentials may not delete.
+            Busy: this place shows changes late, and another prune is at work.
         """
         from webapp.vault.pruning.findings import PruneOrder
         from webapp.vault.pruning.prune import prune

@@ -47,7 +47,8 @@ def prune(where: Where, *, console: Console, **wishes: Any) -> None:
 
     Backups may run meanwhile, and other prunes. What is found worth it now is deleted by a run
     after the grace. It stops by itself if a snapshot cannot be read, or if more than half of the
-    vault would go. Where credentials may not delete, it needs some that may.
+    vault would go. Where credentials may not delete, it needs some that may. On an rclone
+    remote whose lists may be behind only one prune runs at a time: a second is refused (11).
 
     Example: lastgood vault prune /mnt/backup --max-repack 20G
     """

@@ -9,6 +9,7 @@ from webapp.vault.checks import coverage
 from webapp.vault.checks.findings import CHAIN, MISSING, Findings
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, ObjectMissing
+from webapp.vault.pruning import alone
 from webapp.vault.retention import ledger
 from webapp.vault.transfer import key_changes
 
@@ -20,6 +21,7 @@ SEALED = {
     **ledger.KINDS,
     catalogues.REVOKED: catalogues.REVOKED_KIND,
     unfinished.FOLDER: unfinished.KIND,
+    alone.FOLDER: alone.KIND,
 }
 
 # What takes the content of each kind to pieces, and raises ``Damaged`` where it cannot.
@@ -28,6 +30,7 @@ _CONTENTS: dict[bytes, Callable[[list[bytes], str], Iterable[object]]] = {
     catalogues.CONDEMNED_KIND: lambda parts, name: catalogues.unpack_condemned(name, parts).packs,
     catalogues.REVOKED_KIND: lambda parts, name: (),
     unfinished.KIND: lambda parts, name: unfinished.unpack(name, parts).packs,
+    alone.KIND: lambda parts, name: alone.unpack(name, parts),
     coverage.KIND: lambda parts, name: coverage.unpack_times(parts[0], where=name),
     ledger.FORGOTTEN_KIND: lambda parts, name: ledger.unpack_entries(parts[0], name),
     ledger.LABELS_KIND: lambda parts, name: ledger.unpack_entries(parts[0], name),

@@ -7,6 +7,7 @@ from webapp.vault import config
 from webapp.vault.engine import Engine
 from webapp.vault.packs import FOLDER
 from webapp.vault.pruning import compaction
+from webapp.vault.pruning.alone import alone
 from webapp.vault.pruning.condemning import condemn
 from webapp.vault.pruning.dead_writers import remove_dead
 from webapp.vault.pruning.deleting import delete_condemned
@@ -23,9 +24,17 @@ def prune(engine: Engine, order: PruneOrder) -> PruneReport:
         Halted: a brake; the sentence says which, and what to do.
         StorageDenied: these credentials may not delete; what was copied and condemned is no loss.
         NewerFormat: a later release uses the vault.
+        Busy: this place shows changes late, and another prune is at work.
     """
     config.read(engine.storage)
     ground = Ground(engine, order)
+    with alone(ground):
+        _prune(ground)
+    return ground.report
+
+
+def _prune(ground: Ground) -> None:
+    engine, order = ground.engine, ground.order
     now_ns = engine.storage.now_ns()
     drop_forgotten(ground)
     remove_dead(ground, now_ns=now_ns)
@@ -35,7 +44,6 @@ def prune(engine: Engine, order: PruneOrder) -> PruneReport:
         deleted = delete_condemned(ground, now_ns=engine.storage.now_ns()) or deleted
     if not order.dry_run:
         _keep_up(ground, now_ns, deleted=deleted)
-    return ground.report
 
 
 def _keep_up(ground: Ground, now_ns: int, *, deleted: bool) -> None:
