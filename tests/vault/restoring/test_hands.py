@@ -11,6 +11,7 @@ from tests.connectors.children import needs_root, on_small_disk
 from tests.hosts.conftest import holdings
 from tests.vault.conftest import KEY
 from tests.vault.restoring.conftest import capture, half_files, leftovers, restore
+from tests.vault.sources import MemorySource, Notes, file
 from webapp.errors import ConnectorError
 from webapp.hosts.restoring import files
 from webapp.hosts.restoring.facts import Facts
@@ -198,3 +199,35 @@ def test_a_unit_arrives_as_it_was_sent():
     )
 
     assert messages.unpacked(messages.packed(unit)) == unit
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o137])
+def test_others_make_files_as_they_were_whatever_the_umask(vault, site, target, helped, umask):
+    for number, path in enumerate(sorted((site / "many").iterdir())):
+        path.chmod(0o400 | (number & 0o377))
+    snapshot = capture(vault, site)
+    before = os.umask(umask)
+    try:
+        restore(vault, snapshot, target)
+        assert os.umask(umask) == umask  # ours is as it was
+    finally:
+        os.umask(before)
+
+    assert helped
+    assert holdings(target) == holdings(site)
+
+
+def test_folders_that_no_snapshot_names_heed_the_umask(vault, target, helped):
+    draw = random.Random(8)
+    found = [(file(b"tree/%d/in/file" % number), draw.randbytes(40_000)) for number in range(60)]
+    snapshot = vault.backup(MemorySource(*found), name="site", report=Notes()).snapshot
+    before = os.umask(0o077)
+    try:
+        restore(vault, snapshot, target)
+    finally:
+        os.umask(before)
+
+    assert helped
+    made = [path for path in target.rglob("*") if path.is_dir()]
+    assert len(made) == 120
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o700}

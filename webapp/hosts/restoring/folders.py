@@ -31,10 +31,12 @@ class OpenFolders:
 
     Args:
         root: the open target.
+        made_mode: of folders that were missing, and of which the snapshot says nothing.
     """
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, *, made_mode: int = 0o755) -> None:
         self._root = root
+        self._made_mode = made_mode
         self._open: OrderedDict[bytes, Opened] = OrderedDict()
         self._me = os.geteuid(), os.getegid()
 
@@ -86,7 +88,7 @@ class OpenFolders:
                 path, _, name = path.rpartition(b"/")
                 missing.append(name)
         for name in reversed(missing):
-            folder = _made_in(folder, name)
+            folder = _made_in(folder, name, self._made_mode)
         return folder
 
     def _opened(self, descriptor: int) -> Opened:
@@ -95,10 +97,10 @@ class OpenFolders:
         return Opened(descriptor, not inherits and not _has_default_acl(descriptor))
 
 
-def _made_in(folder: int, name: bytes) -> int:
+def _made_in(folder: int, name: bytes, mode: int) -> int:
     try:
         with suppress(FileExistsError):  # another thread needed it, too
-            os.mkdir(name, 0o755, dir_fd=folder)
+            os.mkdir(name, mode, dir_fd=folder)
         return os.open(name, _FOLDER | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     finally:
         os.close(folder)

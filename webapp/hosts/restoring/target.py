@@ -55,6 +55,7 @@ class FolderTarget:
         self._everyone: list[OpenFolders] = []
         self._drafts = OpenDrafts()
         self._umask = _umask()
+        self._made_mode = 0o755
         self._pending: list[tuple[bytes, StoredEntry]] = []
         self._has_begun = False
         self._mark = Mark(self._root.descriptor) if not dry_run else None
@@ -174,6 +175,10 @@ class FolderTarget:
     def in_process(self, number: int) -> None:
         """See ``EntryTarget``."""
         self._names.in_process(number)
+        self._made_mode = 0o700 | (0o755 & ~self._umask)
+        self._umask = 0  # nobody else works here, so that files are made with the right mode
+        os.umask(0)
+        self._local = threading.local()
 
     def clear_away(self, folders: Iterable[bytes]) -> None:
         """See ``EntryTarget``."""
@@ -231,7 +236,7 @@ class FolderTarget:
         """This thread's."""
         found: Files | None = getattr(self._local, "files", None)
         if found is None:
-            folders = OpenFolders(self._root.descriptor)
+            folders = OpenFolders(self._root.descriptor, made_mode=self._made_mode)
             self._everyone.append(folders)
             found = Files(folders, self._facts, names=self._names, umask=self._umask)
             self._local.files = found

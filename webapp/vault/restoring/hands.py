@@ -10,6 +10,7 @@ dies, all are sent away.
 from __future__ import annotations
 
 import ctypes
+import gc
 import itertools
 import mmap
 import os
@@ -197,6 +198,7 @@ class Hands:
         for other in self._hands:
             os.close(other.answers)
         began()
+        gc.freeze()  # what is of before is not looked through, and its memory stays shared
         while len(order := os.read(self._orders, _ORDER.size)) == _ORDER.size:
             if self._stopped[0]:
                 return
