@@ -62,6 +62,20 @@ def test_an_ext4_folder_that_folds_is_known_by_its_flag(tmp_path, monkeypatch):
     assert found is Folding.CASE_AND_FORM
 
 
+@pytest.mark.parametrize("inside", [[], ["Name"], ["name", "NAME"], ["1"]])
+def test_a_folder_of_unknown_kind_that_is_exact_is_known_by_trying(tmp_path, monkeypatch, inside):
+    monkeypatch.setattr(folding, "_type_of", lambda _: "fuse.any")
+    for name in inside:
+        (tmp_path / name).touch()
+    folder = os.open(tmp_path, os.O_RDONLY)
+
+    found = folding.folding_of(folder)
+
+    os.close(folder)
+    assert found is Folding.NONE
+    assert sorted(os.listdir(tmp_path)) == sorted(inside)
+
+
 def test_an_absent_folder_takes_after_the_one_above(tmp_path):
     root = os.open(tmp_path, os.O_RDONLY)
 

@@ -13,6 +13,18 @@ from webapp.hosts.beneath import open_quietly
 _FS_IOC_GETFLAGS = 0x80086601
 _FS_CASEFOLD_FL = 0x40000000
 _CASE_TYPES = {"vfat", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3"}
+_EXACT_TYPES = {
+    "ext2",
+    "ext3",
+    "ext4",
+    "xfs",
+    "btrfs",
+    "f2fs",
+    "tmpfs",
+    "ramfs",
+    "overlay",
+    "autofs",
+}
 _CASE_AND_FORM_TYPES = {"hfsplus", "apfs"}
 
 
@@ -53,7 +65,43 @@ def folding_of(folder: int) -> Folding:
     kind = _type_of(os.fstat(folder).st_dev)
     if kind in _CASE_AND_FORM_TYPES:
         return Folding.CASE_AND_FORM
-    return Folding.CASE if kind in _CASE_TYPES else Folding.NONE
+    if kind in _EXACT_TYPES:
+        return Folding.NONE
+    return Folding.CASE if kind in _CASE_TYPES or _shows_it(folder) else Folding.NONE
+
+
+def _shows_it(folder: int) -> bool:
+    """Ask a file system that may do either (FUSE, NFS, what a virtual machine's host shares)
+    whether it knows a name in letters of the other case. Nothing is written for it."""
+    found = _tries(folder)
+    if found is not None:
+        return found
+    try:
+        above = os.open("..", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return False
+    try:  # there is nothing in it yet, so by itself, if that is no other file system's
+        same = os.fstat(above).st_dev == os.fstat(folder).st_dev
+        return bool(same and _tries(above))
+    finally:
+        os.close(above)
+
+
+def _tries(folder: int) -> bool | None:
+    """Whether a name that the folder does not list is there all the same; None if no name tells."""
+    try:
+        names = set(os.listdir(folder))
+    except OSError:
+        return None
+    for name in names:
+        other = name.swapcase()
+        if other.isascii() and other not in names:
+            try:
+                os.stat(other, dir_fd=folder, follow_symlinks=False)
+            except OSError:
+                return False
+            return True
+    return None
 
 
 def _flagged(folder: int) -> bool:

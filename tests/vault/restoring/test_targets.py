@@ -96,6 +96,33 @@ def test_a_folder_that_folds_deep_in_a_target_is_found_before_anything_is_writte
 
 
 @needs_root
+@pytest.mark.parametrize("is_dry", [False, True])
+def test_a_mounted_folder_that_folds_and_does_not_say_so_is_found_out(
+    vault, colliding, tmp_path, is_dry
+):
+    """FUSE tells no type by which to know it: Docker's and rclone's folders are such."""
+    behind, place, cache = tmp_path / "behind", tmp_path / "mounted", tmp_path / "cache"
+    behind.mkdir()
+    place.mkdir()
+    options = ["--vfs-case-insensitive", "--vfs-cache-mode", "full", "--cache-dir", str(cache)]
+    mount = ["rclone", "mount", str(behind), str(place), "--config", "/dev/null", "--daemon"]
+    try:
+        subprocess.run([*mount, *options], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"NOT TESTED: rclone cannot mount a folder that folds names here: {error}")
+    try:
+        (place / "Target").mkdir()
+        _, steps = restore(vault, colliding, place / "Target", dry_run=is_dry)
+        names = os.listdir(place / "Target")
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+    assert steps[b"tree/readme"] == steps[b"tree/sub/Stra\xc3\x9fe"] == "blocked"
+    assert steps[b"tree/README"] == "create"
+    assert [name for name in names if name.lower() == "readme"] == ([] if is_dry else ["README"])
+
+
+@needs_root
 @pytest.mark.parametrize("sort", ["vfat", "ext4"])
 def test_a_real_file_system_that_folds_is_recognised(vault, colliding, tmp_path, sort):
     image, place = tmp_path / "image", tmp_path / "mounted"
