@@ -12,6 +12,7 @@ from pathlib import Path
 from webapp.formatting import number, size
 from webapp.items import Tally, path_to_text
 from webapp.standalone.leaving_out import LeaveOut
+from webapp.standalone.listing import ending, shown_path
 from webapp.standalone.paths import EVERYTHING, PathsSource, outermost, section_of
 from webapp.standalone.streams import Stream, StreamSource
 from webapp.standalone.vaults import Where, opened
@@ -133,7 +134,7 @@ def _run(
 ) -> BackupResult:
     def on_progress(tally: Tally) -> None:
         done = f"{number(tally.files)} files, {size(tally.logical_bytes)}"
-        tell(tally.logical_bytes, 0, f"{done}, {path_to_text(tally.current[5:])[-60:]}")
+        tell(tally.logical_bytes, 0, f"{done}, {ending(shown_path(tally.current))}")
 
     more = {"tags": list(wish.tags)} if wish.tags else {}
     return vault.backup(

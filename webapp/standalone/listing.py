@@ -116,6 +116,11 @@ def shown_path(path: bytes) -> str:
     return "/" + path_to_text(rest) if section == TREE else path_to_text(path)
 
 
+def ending(path: str, most: int = 32) -> str:
+    """The end of a long path: what a person can tell apart while many pass by."""
+    return path if len(path) <= most else "…" + path[1 - most :]
+
+
 def shown_text(words: str) -> str:
     """The same for what a check says: a path as text, or from which to which there are some."""
     return _IN_TREE.sub(r"\1/", words)

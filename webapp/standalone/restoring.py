@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from webapp.errors import ConnectorError, Invalid
+from webapp.formatting import size
 from webapp.hosts.restoring.target import FolderTarget
-from webapp.items import EntryKind, Fate, path_to_text
-from webapp.standalone.listing import shown_path, stored_path
+from webapp.items import EntryKind, Fate
+from webapp.standalone.listing import ending, shown_path, stored_path
 from webapp.standalone.naming import snapshot_called
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.errors import PathMissing
@@ -152,7 +153,8 @@ def _shower(show: Show, *, everything: bool) -> Callable[[bytes, str, str], None
 
 def _teller(tell: Tell) -> Callable[[int, int, bytes], None]:
     def told(done: int, total: int, path: bytes) -> None:
-        tell(done, total, path_to_text(path))
+        amount = f"{size(done)} of {size(total)}" if total else size(done)
+        tell(done, total, f"{amount}, {ending(shown_path(path))}")
 
     return told
 

@@ -187,6 +187,35 @@ def test_below_a_link_in_the_target_one_line_says_what_is_blocked(vault, place, 
     assert "21 blocked, 0 failed." in ended.out
 
 
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        (["backup", "DATA"], "Nothing unfinished is visible"),
+        (["restore", "latest", "--target", "OUT"], "it goes on where it was"),
+        (["dump", "latest", "/x"], "not the whole file"),
+    ],
+)
+def test_ctrl_c_says_what_became_of_it(vault, place, data, tmp_path, monkeypatch, verb, words):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("webapp.standalone.vaults.Vault.open", stop)
+    known = {"DATA": data, "OUT": tmp_path / "out"}
+
+    ended = vault(verb[0], place, *(known.get(word, word) for word in verb[1:]))
+
+    assert ended.code == 130
+    assert words in ended.err
+
+
+def test_a_new_vault_says_what_to_do_at_once(vault, tmp_path):
+    made = vault("init", tmp_path / "with space")
+
+    command = made.out.splitlines()[-1].strip()
+    assert command == f"lastgood vault sheet '{tmp_path}/with space' --output sheet.html"
+    assert vault("init", tmp_path / "other", "--json").data["vault_id"]
+
+
 def test_verbose_names_each_entry_that_is_restored(vault, place, data, tmp_path):
     vault("backup", place, data)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
 from webapp.cli.vault import progress
+from webapp.standalone.listing import ending
 
 
 @pytest.fixture
@@ -81,3 +83,30 @@ def test_an_error_takes_the_bar_away(monkeypatch):
         interrupted()
 
     assert terminal.getvalue().endswith("\x1b[2K")
+
+
+def test_long_words_do_not_push_the_bar_and_the_time_away(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+
+    with progress.shown("backup") as tell:
+        tell(1, 2, "1,000,000 files, 1.5 TB, " + "path/" * 40)
+
+    written = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    line = next(line for line in re.split("[\r\n]", written) if "1,000,000" in line)
+    assert len(line) <= 80
+    assert re.search(r"backup [━╺]{16} +50% 0:00:0\d 1,000,000 files, 1.5 TB, path/.*…", line)
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [("/short", "/short"), ("/" + "x" * 31, "/" + "x" * 31), ("/a" + "x" * 31, "…" + "x" * 31)],
+)
+def test_of_a_long_path_the_end_is_shown(path, shown):
+    assert ending(path) == shown

@@ -34,6 +34,13 @@ VERBS = {
     "stats": "Show what the vault holds and how well it is packed.",
 }
 INTERRUPTED = 130
+_NOTHING_VISIBLE = "Nothing unfinished is visible in the vault."
+_STOPPED = {
+    "restore": "What is in the target is whole. Run it again: it goes on where it was.",
+    "copy": f"{_NOTHING_VISIBLE} Run it again: it goes on where it was.",
+    "export": "There is no half archive.",
+    "dump": "What was written is not the whole file.",
+}
 
 
 class _Verbs(click.Group):
@@ -57,7 +64,8 @@ class _Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo("lastgood: stopped. Nothing unfinished is visible in the vault.", err=True)
+            words = _STOPPED.get(ctx.invoked_subcommand or "", _NOTHING_VISIBLE)
+            click.echo(f"lastgood: stopped. {words}", err=True)
             ctx.exit(INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from webapp.cli.framework import Console, prints_data
@@ -25,7 +27,11 @@ def init(where: vaults.Where, console: Console, *, private_boundaries: bool) -> 
     vault_id = vaults.create(where, private_boundaries=private_boundaries)
     console.data(
         {"vault_id": vault_id, "address": where.address},
-        lambda: [f"Made vault {vault_id[:8]} at {where.address}."],
+        lambda: [
+            f"Made vault {vault_id[:8]} at {where.address}.",
+            "Without the passphrase nobody can ever read it. Print the key, locked with it:",
+            f"  lastgood vault sheet {shlex.quote(where.address)} --output sheet.html",
+        ],
     )
 
 

@@ -95,13 +95,24 @@ class _Bar:
 
 def _rich_bar() -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+    from rich.table import Column
 
+    whole = Column(no_wrap=True)
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # else it pushes the others away
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[words]}", markup=False),
-        TimeElapsedColumn(),
+        TextColumn("{task.description}", table_column=whole),
+        BarColumn(bar_width=16, table_column=whole),
+        TaskProgressColumn(table_column=whole),
+        TimeElapsedColumn(table_column=whole),
+        TextColumn("{task.fields[words]}", markup=False, table_column=rest),
         console=Console(stderr=True),
         transient=True,
+        expand=True,
     )
