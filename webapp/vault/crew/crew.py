@@ -19,7 +19,6 @@ from webapp.items import Seen
 from webapp.vault.crew import forks
 from webapp.vault.crew.hand import (
     ANSWER,
-    ASK,
     END,
     ERROR,
     PACK,
@@ -34,7 +33,7 @@ from webapp.vault.errors import HelperLost, VaultError
 from webapp.vault.packs import DATA, PackInfo, shared_buffer
 
 MOST_HANDS = 3
-_SPACES = 2  # for each hand: one is filled, one is stored
+_SPARE = 1  # memory for packs that are stored, besides those that hands fill
 _MOST_AHEAD = 3  # shards that a hand may have
 _TICK_MS = 100
 Work = list[tuple[bytes, Seen]]
@@ -62,7 +61,6 @@ class Desk:
 class _Fork:
     process: int
     post: Post
-    spaces: list[mmap]
     given: dict[int, Done] = field(default_factory=dict)
     is_done: bool = False
 
@@ -73,7 +71,9 @@ class Crew:
     def __init__(self, craft: Craft, desk: Desk, *, most: int = MOST_HANDS) -> None:
         self._craft, self._desk, self._most = craft, desk, most
         self._forks: list[_Fork] = []
-        self._freed: deque[tuple[_Fork, int]] = deque()
+        self._spaces: list[mmap] = []
+        self._freed: deque[int] = deque()
+        self._wanting: deque[_Fork] = deque()
         self._is_over = False
         self._count = 0
         self._wake, self._woken = -1, -1
@@ -97,9 +97,12 @@ class Crew:
             self._is_over = True
             return False
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._spaces = [shared_buffer() for _ in range(count + _SPARE)]
+        self._freed.extend(range(len(self._spaces)))
         with forks.undisturbed():
             for _ in range(count):
                 self._fork()
+        self._give_spaces()
         return True
 
     def give(self, work: Work, done: Done) -> None:
@@ -146,14 +149,12 @@ class Crew:
         self._end()
 
     def _fork(self) -> None:
-        spaces = [shared_buffer() for _ in range(_SPACES)]
         ours = [self._woken, self._wake, *(one.post.fileno() for one in self._forks)]
-        work = partial(_work, self._craft, spaces)
+        work = partial(_work, self._craft, self._spaces)
         process, end = forks.fork(work, ours=ours)
-        one = _Fork(process=process, post=Post(end), spaces=spaces)
+        one = _Fork(process=process, post=Post(end))
         self._forks.append(one)
-        for number in range(_SPACES):
-            one.post.send(SPACE, number, self._desk.salt())
+        self._wanting.append(one)
 
     def _end(self) -> None:
         with self._lock:
@@ -180,8 +181,7 @@ class Crew:
         kind = message[0]
         if kind == ROWS:
             one.given.pop(message[1])(message[2])
-        elif kind == ASK:
-            one.post.send(ANSWER, self._desk.claim(message[1]))
+            one.post.send(ANSWER, self._desk.claim(message[3]))
         elif kind == PACK:
             self._store(one, *message[1:])
         elif kind == ERROR:
@@ -193,20 +193,23 @@ class Crew:
         self, one: _Fork, number: int, name: str, salt: bytes, size: int, catalogue: bytes
     ) -> None:
         info = PackInfo(name=name, salt=salt, kind=DATA, size_bytes=size, catalogue=catalogue)
-        data = memoryview(one.spaces[number])[:size]
-        self._desk.store(info, data, partial(self._free, one, number))
+        data = memoryview(self._spaces[number])[:size]
+        self._desk.store(info, data, partial(self._free, number))
+        self._wanting.append(one)
 
-    def _free(self, one: _Fork, number: int) -> None:
+    def _free(self, number: int) -> None:
         """In a storing thread, perhaps when all is over."""
-        self._freed.append((one, number))
+        self._freed.append(number)
         with self._lock, suppress(BlockingIOError):
             if self._wake >= 0:
                 os.write(self._wake, b".")
 
     def _give_spaces(self) -> None:
-        while self._freed:
-            one, number = self._freed.popleft()
-            one.post.send(SPACE, number, self._desk.salt())
+        """To those that wait for one; who comes to its end may still need one."""
+        while self._freed and self._wanting:
+            one = self._wanting.popleft()
+            if not one.is_done:
+                one.post.send(SPACE, self._freed.popleft(), self._desk.salt())
 
     def _fate(self, one: _Fork) -> str:
         self._forks.remove(one)

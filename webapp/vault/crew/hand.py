@@ -25,8 +25,9 @@ SHARD_BYTES = 1 << 20  # a shard is full when it has this much
 SHARD_FILES = 1024
 _MOST_IDS = 24_000  # in a pack: its trailer must fit behind it
 SHARD, SPACE, ANSWER, END = "shard", "space", "answer", "end"  # to a fork
-ASK, ROWS, PACK, ERROR = "ask", "rows", "pack", "error"  # from it
+ROWS, PACK, ERROR = "rows", "pack", "error"  # from it
 Pieces = list[tuple[bytes, int]]
+_ROOMS = 2  # while the parent thinks about what is in one, the other is filled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,10 @@ class Hand:
 
     def __init__(self, craft: Craft, wire: Wire, spaces: Sequence[mmap.mmap]) -> None:
         self._craft, self._wire, self._spaces = craft, wire, spaces
-        self._room = Room(FULL_BYTES + SHARD_BYTES + MEDIA.smallest)
+        capacity = FULL_BYTES + SHARD_BYTES + MEDIA.smallest
+        self._rooms = deque(Room(capacity) for _ in range(_ROOMS))
+        self._asked: deque[tuple[Room, Pieces, int]] = deque()
+        self._answers: deque[bytes] = deque()
         self._free: deque[tuple[int, bytes]] = deque()
         self._waiting: deque[Message] = deque()
         self._draft: PackDraft | None = None
@@ -74,22 +78,28 @@ class Hand:
             if kind == END:
                 break
             self._do(*rest)
-        self._seal()
+        while self._asked:
+            self._keep(*self._asked.popleft())
+        for room in self._rooms:
+            self._seal(room)
         self._close_pack()
         self._wire.send(END)
 
     def _do(self, number: int, shard: list[tuple[bytes, tuple[int, ...]]]) -> None:
+        if len(self._asked) == _ROOMS:
+            self._keep(*self._asked.popleft())
+        self._rooms.rotate()
         pieces: Pieces = []
         self._ahead = 0
         found = [self._read(path, Seen._make(numbers), pieces) for path, numbers in shard]
-        self._wire.send(ROWS, number, found)
-        self._keep(pieces)
+        self._wire.send(ROWS, number, found, b"".join([identity for identity, _ in pieces]))
+        self._asked.append((self._rooms[0], pieces, self._ahead))
 
     def _read(self, path: bytes, seen: Seen, pieces: Pieces) -> bytes | None:
         """The row of a file, which is read behind what the room holds; None if it is not what was
         seen, or cannot be read."""
         craft, size = self._craft, seen.st_size
-        space, started = self._room.space(size, self._ahead), craft.time_ns()
+        space, started = self._rooms[0].space(size, self._ahead), craft.time_ns()
         try:
             folder, name = craft.place(path)
             xattrs = fill(craft.eyes, space, seen, folder, name)
@@ -106,14 +116,13 @@ class Hand:
         found = Found(path, seen, xattrs, blake3(space).digest(), ref)
         return found.row(self._owners.of(seen.st_uid, seen.st_gid), started)
 
-    def _keep(self, pieces: Pieces) -> None:
-        """Keep the new ones of the chunks that were read behind what the room holds."""
-        if not pieces:
-            return
-        room, at, kept = self._room, 0, 0
-        whole = room.space(self._ahead)
-        self._wire.send(ASK, b"".join([identity for identity, _ in pieces]))
-        for (identity, length), is_new in zip(pieces, self._answer(), strict=True):
+    def _keep(self, room: Room, pieces: Pieces, length: int) -> None:
+        """Keep the new ones of the chunks that were read behind what a room holds."""
+        while not self._answers:
+            self._take(self._wire.receive())
+        answer = self._answers.popleft()
+        at, kept, whole = 0, 0, room.space(length)
+        for (identity, length), is_new in zip(pieces, answer, strict=True):
             if is_new:
                 if kept != at:
                     whole[kept : kept + length] = whole[at : at + length]
@@ -121,11 +130,10 @@ class Hand:
                 kept += length
             at += length
         if room.is_full or len(room.ids) > MOST_CHUNKS - SHARD_FILES:
-            self._seal()
+            self._seal(room)
 
-    def _seal(self) -> None:
-        """Put what the room holds into the pack, as one segment."""
-        room = self._room
+    def _seal(self, room: Room) -> None:
+        """Put what a room holds into the pack, as one segment."""
         if not room.ids:
             return
         raw = room.segment()
@@ -160,16 +168,10 @@ class Hand:
                 PACK, self._space, info.name, info.salt, info.size_bytes, info.catalogue
             )
 
-    def _answer(self) -> bytes:
-        while True:
-            message = self._wire.receive()
-            if message[0] == ANSWER:
-                flags: bytes = message[1]
-                return flags
-            self._take(message)
-
     def _take(self, message: Message) -> None:
         if message[0] == SPACE:
             self._free.append((message[1], message[2]))
+        elif message[0] == ANSWER:
+            self._answers.append(message[1])
         else:
             self._waiting.append(message)
