@@ -182,3 +182,51 @@ def test_a_full_disk_stops_no_restore_from_it(disk, site, tmp_path):
     fill(disk, leave_bytes=0)
 
     assert contents(opened(disk), made)[b"tree/d"] == (site / "d").read_bytes()
+
+
+@pytest.mark.parametrize("seed", SEEDS[:3])
+def test_a_full_disk_below_the_cache_stops_nothing(disk, site, tmp_path, seed):
+    """The cache is a help and no more: what does not fit in it is looked up in the vault."""
+    draw, place = random.Random(seed), tmp_path / "vault"
+    Vault.create(LocalStorage(place), wrap=KEY)
+    for number in range(3):
+        change(site, seed=number)
+        fill(disk, leave_bytes=draw.choice((0, 4096, draw.randrange(100_000))))
+        vault = Vault.open(LocalStorage(place), wrap=KEY, cache_dir=disk / "cache")
+        made = back_up(vault, site)
+        vault.close()
+        assert contents(vault, made)[b"tree/a"] == (site / "a").read_bytes()
+        vault.close()
+        free(disk)
+
+    again = Vault.open(LocalStorage(place), wrap=KEY, cache_dir=disk / "cache")
+    assert again.verify(read_data=1.0).errors == []
+    assert len(again.snapshots()) == 3
+
+
+@pytest.mark.parametrize("seed", SEEDS[:3])
+def test_labels_and_forgetting_on_a_full_disk_are_said_or_not_at_all(disk, site, seed):
+    draw = random.Random(seed)
+    Vault.create(LocalStorage(disk / "vault"), wrap=KEY)
+    first, second = back_up(opened(disk), site), back_up(opened(disk), site)
+    fill(disk, leave_bytes=draw.choice((0, 4096, 8192)))
+
+    done = []
+    for what, act in {
+        "pin": lambda vault: vault.pin(second.id),
+        "tag": lambda vault: vault.tag(second.id, "kept"),
+        "forget": lambda vault: vault.forget(snapshots=[first.id]),
+    }.items():
+        with suppress(StorageFull):
+            act(opened(disk))
+            done.append(what)
+
+    label = opened(disk).labels()[second.id]
+    shown = {one.id for one in opened(disk).snapshots()}
+    assert (label.is_pinned, label.tags == {"kept"}) == ("pin" in done, "tag" in done)
+    assert (first.id in shown) is ("forget" not in done)
+    free(disk)
+    assert opened(disk).verify(read_data=1.0, remember=False).errors == []
+    assert list(disk.rglob("*.partial")) == []
+    opened(disk).pin(second.id)
+    assert opened(disk).labels()[second.id].is_pinned
