@@ -40,6 +40,7 @@ class Wish:
         parallel: threads that compress and seal.
         compression: how hard; a level of zstd.
         stream: back up what a program writes, instead of *paths*.
+        estimate: for the progress, take it that there is as much as last time.
     """
 
     paths: tuple[str, ...]
@@ -52,6 +53,7 @@ class Wish:
     parallel: int = 2
     compression: int = levels.DEFAULT
     stream: Stream | None = None
+    estimate: bool = False
 
     @property
     def name(self) -> str:
@@ -132,9 +134,11 @@ def _run(
     report: CountedReport,
     tell: Tell,
 ) -> BackupResult:
+    total = _last_bytes(vault, wish.name) if wish.estimate else 0
+
     def on_progress(tally: Tally) -> None:
         done = f"{number(tally.files)} files, {size(tally.logical_bytes)}"
-        tell(tally.logical_bytes, 0, f"{done}, {ending(shown_path(tally.current))}")
+        tell(tally.logical_bytes, total, f"{done}, {ending(shown_path(tally.current))}")
 
     more = {"tags": list(wish.tags)} if wish.tags else {}
     return vault.backup(
@@ -149,6 +153,11 @@ def _run(
         threads=wish.parallel,
         level=wish.compression,
     )
+
+
+def _last_bytes(vault: Vault, name: str) -> int:
+    last = next(iter(vault.snapshots(name)), None)
+    return last.counts.get("logical_bytes", 0) if last is not None else 0
 
 
 def _tops(wish: Wish) -> list[bytes]:

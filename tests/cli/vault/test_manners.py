@@ -8,6 +8,11 @@ import sys
 
 import pytest
 
+from webapp.standalone.backups import Wish, back_up
+from webapp.standalone.vaults import Where
+from webapp.vault.errors import StorageUnavailable
+from webapp.vault.storage.local import LocalStorage
+
 VARIABLE = "LASTGOOD_VAULT_PASSPHRASE"
 
 
@@ -234,3 +239,61 @@ def test_a_verdict_stands_below_its_source(vault, place, data):
 
     assert [line.split()[0] for line in lines[:-1]] == ["a:", "keep", "drop", "b:", "keep", "drop"]
     assert lines[-1] == "2 kept, 2 would be forgotten."
+
+
+def test_a_place_that_does_not_answer_is_said_once_while_it_is_tried(vault, place, monkeypatch):
+    class Silent(LocalStorage):
+        """Answers at the fifth call."""
+
+        calls = 0
+
+        def get(self, name, *, offset=0, length=None):
+            Silent.calls += 1
+            if Silent.calls < 5:
+                raise StorageUnavailable("not now")
+            return super().get(name, offset=offset, length=length)
+
+    waited = []
+    monkeypatch.setattr("webapp.standalone.vaults.open_storage", lambda *_: Silent(place))
+    monkeypatch.setattr("webapp.standalone.vaults.time.sleep", waited.append)
+
+    ended = vault("snapshots", place)
+
+    assert (ended.code, ended.out) == (0, "0 snapshots\n")
+    assert ended.err == f"lastgood: {place} does not answer. Trying for a minute …\n"
+    assert len(waited) == 4
+
+
+def test_a_short_pause_is_not_worth_a_word(vault, place, monkeypatch):
+    class Hiccup(LocalStorage):
+        """Fails once."""
+
+        calls = 0
+
+        def get(self, name, *, offset=0, length=None):
+            Hiccup.calls += 1
+            if Hiccup.calls == 1:
+                raise StorageUnavailable("not now")
+            return super().get(name, offset=offset, length=length)
+
+    monkeypatch.setattr("webapp.standalone.vaults.open_storage", lambda *_: Hiccup(place))
+    monkeypatch.setattr("webapp.standalone.vaults.time.sleep", lambda seconds: None)
+
+    assert vault("snapshots", place).err == ""
+    assert Hiccup.calls > 1
+
+
+def test_the_bar_takes_it_that_there_is_as_much_as_last_time(vault, place, data):
+    told = []
+    where = Where(address=str(place), passphrase=os.environ[VARIABLE])
+
+    for estimate, expected in ((True, {0}), (True, {5}), (False, {0})):
+        told.clear()
+        back_up(
+            where,
+            Wish(paths=(str(data),), source="www", estimate=estimate),
+            say=pytest.fail,
+            mention=pytest.fail,
+            tell=lambda done, total, words: told.append(total),
+        )
+        assert set(told) == expected

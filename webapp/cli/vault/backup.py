@@ -9,7 +9,7 @@ import click
 
 from webapp.cli.framework import EXIT, Console, prints_data
 from webapp.cli.vault.options import opens_vault
-from webapp.cli.vault.progress import may_be_quiet, shown
+from webapp.cli.vault.progress import has_bar, may_be_quiet, shown
 from webapp.cli.vault.quantities import Compression
 from webapp.formatting import length, number, size
 from webapp.standalone.backups import Wish, back_up
@@ -114,7 +114,7 @@ def backup(where: Where, console: Console, **wishes: Any) -> int:
     paths = () if stream else (*wishes.pop("paths"), *paths_in(wishes.pop("files_from")))
     if not paths and stream is None:
         raise click.UsageError("Name at least one PATH to back up, or --files-from FILE.")
-    wish = Wish(paths=paths, leave_out=leave_out, stream=stream, **wishes)
+    wish = Wish(paths=paths, leave_out=leave_out, stream=stream, estimate=has_bar(), **wishes)
     with shown("backup") as tell:
         made = back_up(where, wish, say=console.say_plainly, mention=console.mention, tell=tell)
     failed = bool(made["failed"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from webapp.cli.framework import Console
 from webapp.cli.vault.passphrases import VARIABLE, passphrase_from
 
 if TYPE_CHECKING:
@@ -70,7 +71,13 @@ def place(address: str, given: Given, *, cache_dir: Path | None) -> Where:
     """The vault that a person named."""
     from webapp.standalone.vaults import Where
 
-    return Where(address=address, passphrase=given.text, origin=given.origin, cache_dir=cache_dir)
+    return Where(
+        address=address,
+        passphrase=given.text,
+        origin=given.origin,
+        cache_dir=cache_dir,
+        mention=Console(as_json=False).mention,
+    )
 
 
 def _folders(

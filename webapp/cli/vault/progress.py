@@ -25,6 +25,11 @@ class _Display(Protocol):
     def close(self) -> None: ...
 
 
+def has_bar() -> bool:
+    """Whether somebody watches."""
+    return sys.stderr.isatty() and not is_quiet()
+
+
 @contextmanager
 def shown(title: str, *, monotonic: Callable[[], float] = time.monotonic) -> Iterator[Tell]:
     """Give a callback ``(done, total, words)``; *total* is 0 while nobody knows it.
@@ -35,7 +40,7 @@ def shown(title: str, *, monotonic: Callable[[], float] = time.monotonic) -> Ite
     if is_quiet():
         yield lambda done, total, words: None
         return
-    display: _Display = _Bar(title) if sys.stderr.isatty() else _Lines(title, monotonic)
+    display: _Display = _Bar(title) if has_bar() else _Lines(title, monotonic)
     try:
         yield display.tell
     finally:
