@@ -25,7 +25,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bench.peering import churn, report, s3
 from bench.peering.data import DATA, PACKAGE, TARBALL, DataSet, Linux, bytes_in
@@ -79,13 +79,19 @@ def main() -> int:
         options.programs = [
             one for one in options.programs if shutil.which(one) or one == "lastgood"
         ]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that scratch is removed then, too
+    signal.signal(signal.SIGTERM, _end)
     with tempfile.TemporaryDirectory(dir=options.work, prefix="peers-") as name:
         result = _measure_all(_wanted(options, Path(name)))
         print(report.markdown(result), flush=True)
         say(f"{result['minutes']} minutes; written to {options.output}/peers.md and peers.json")
         say("Scratch is being deleted.")
     return 0 if options.quick or report.all_met(result) else 1
+
+
+def _end(*_: object) -> NoReturn:
+    """Scratch is removed then, too, however often we are told."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
 
 
 def _measure_all(wanted: Wanted) -> dict[str, Any]:
