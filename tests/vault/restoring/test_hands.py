@@ -231,3 +231,39 @@ def test_folders_that_no_snapshot_names_heed_the_umask(vault, target, helped):
     made = [path for path in target.rglob("*") if path.is_dir()]
     assert len(made) == 120
     assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+
+
+def refused(*_):
+    raise OSError("no more of it")
+
+
+@pytest.mark.parametrize("refusing", ["memfd_create", "fork"])
+def test_where_others_cannot_be_had_it_is_done_without(
+    vault, site, snapshot, target, helped, refusing, monkeypatch
+):
+    fork, forked = os.fork, []
+    monkeypatch.setattr(os, refusing, refused if refusing != "fork" else first_of(fork, forked))
+    open_before = len(os.listdir("/proc/self/fd"))
+
+    result, _ = restore(vault, snapshot, target)
+
+    assert not helped
+    assert holdings(target) == holdings(site)
+    assert result.problems == ()
+    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert len(forked) == (1 if refusing == "fork" else 0)
+    for process in forked:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(process, os.WNOHANG)
+
+
+def first_of(fork, forked):
+    """Forks once, and is refused the second."""
+
+    def forking():
+        if forked:
+            refused()
+        forked.append(process := fork())
+        return process
+
+    return forking

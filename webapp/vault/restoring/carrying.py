@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import NamedTuple
 
@@ -46,7 +47,8 @@ class Carrying:
         """Start other processes, where they can help; whether they do."""
         if can_help(self._engine.storage):
             began = self._placing.target.in_process
-            self._hands = Hands(_HANDS, work=self._work, began=began, absorb=self._absorb)
+            with suppress(OSError):  # then it goes without
+                self._hands = Hands(_HANDS, work=self._work, began=began, absorb=self._absorb)
         return self._hands is not None
 
     def start(self, needs: Needs) -> Load:

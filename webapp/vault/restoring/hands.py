@@ -62,7 +62,12 @@ class Hand:
     def __init__(self, serve: Callable[[int], None]) -> None:
         self.answers, there_writes = os.pipe()
         parent = os.getpid()
-        self._process = os.fork()
+        try:
+            self._process = os.fork()
+        except OSError:
+            os.close(self.answers)
+            os.close(there_writes)
+            raise
         if self._process == 0:
             try:
                 os.close(self.answers)
@@ -85,6 +90,9 @@ class Hands:
         work: does one unit there, and returns what ``marshal`` can write.
         began: told in each process of its number.
         absorb: told here what ``work`` has returned there.
+
+    Raises:
+        OSError: this machine allows no more processes, or no memory that they share.
     """
 
     def __init__(
@@ -106,8 +114,12 @@ class Hands:
         self._lots: dict[int, Lot] = {}
         self._hands: list[Hand] = []
         self.has_lost = False
-        for number in range(1, count + 1):
-            self._hands.append(Hand(partial(self._serve, partial(began, number), work)))
+        try:
+            for number in range(1, count + 1):
+                self._hands.append(Hand(partial(self._serve, partial(began, number), work)))
+        except OSError:
+            self.close()
+            raise
 
     def give(self, units: Iterator[Range]) -> Lot:
         """Let all *units* be done. At most ``LOTS`` at a time."""

@@ -13,6 +13,7 @@ from webapp.vault.restoring.pieces import Whole
 from webapp.vault.restoring.ranges import Need, Range, Taker
 
 _LENGTH = struct.Struct("<I")
+_FATES = {fate.value: fate for fate in Fate}
 Answer = tuple[Any, ...]
 
 
@@ -63,7 +64,7 @@ def receive(descriptor: int) -> bytes | None:
 def _need(
     counter: int, offset: int, length: int, takers: list[tuple[int, bytes, bytes, str]]
 ) -> Need:
-    waiting = [Taker(number, ref, Whole(row, Fate(fate)), 0) for number, ref, row, fate in takers]
+    waiting = [Taker(number, ref, Whole(row, _FATES[fate]), 0) for number, ref, row, fate in takers]
     return Need(counter, offset, length, waiting)
 
 
