@@ -340,3 +340,28 @@ def test_a_snapshot_says_if_the_vaults_clock_and_the_machines_differ(storage, va
     assert "20 days apart" in notes.lines[0]
     with pytest.raises(Halted, match=r"20\.0 days ahead"):  # a backup under it is no witness
         vault.forget(Policy(within_days=10))
+
+
+def test_a_clock_that_was_years_behind_when_a_snapshot_was_forgotten_leaves_the_way_back(
+    vault, storage, clock
+):
+    old, newer = several(vault, 2)
+    clock.pass_days(-1000)
+    report = vault.forget(snapshots=[old.id])
+    clock.pass_days(1001)
+    back_up(vault, 3, name="site")
+
+    assert report.undo_until_ns >= newer.created_ns + 7 * DAY_NS
+    assert vault.prune(grace_days=0).dropped == []
+    assert vault.unforget(old.id) == old
+
+
+def test_who_gives_up_every_undo_waits_for_no_clock(vault, storage, clock):
+    """A forget may be dated ahead, by a clock that was wrong then."""
+    old, _newer = several(vault, 2)
+    clock.pass_days(0.9)
+    vault.forget(snapshots=[old.id])
+    clock.pass_days(-0.5)
+
+    assert vault.prune().dropped == []
+    assert vault.prune(undo_days=0).dropped == [old.id]

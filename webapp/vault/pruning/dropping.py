@@ -85,7 +85,7 @@ def _due(ground: Ground, labels: Labels) -> list[str]:
     return [
         one
         for one in candidates
-        if labels[one].forgotten_ns <= last
+        if (labels[one].forgotten_ns <= last or not ground.order.undo_days)  # 0: all of it, now
         and not labels[one].is_pinned
         and labels[one].hold(now_ns) is None
     ]
@@ -140,5 +140,6 @@ def shorten_log(ground: Ground) -> None:
             continue  # another prune is at it
         entries = [replace(one) for one in found.values()]
         ledger.write(folder, entries, identity=engine.new_id(), salt=engine.salt())
+        ground.settle()  # or a list that is behind shows neither the one nor the others
         for name in names:
             ground.delete(name)

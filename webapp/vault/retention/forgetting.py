@@ -12,6 +12,7 @@ from webapp.vault.retention.doubts import DAY_NS
 from webapp.vault.retention.labels import Label, Labels, is_good
 from webapp.vault.retention.ledger import FORGOTTEN, LABELS, Entry, What
 from webapp.vault.retention.rules import Policy, Verdict, decide
+from webapp.vault.revoking import settle
 from webapp.vault.snapshots import Snapshot
 
 UNDO_DAYS = 7.0
@@ -80,7 +81,12 @@ def forget(engine: Engine, order: ForgetOrder) -> ForgetReport:
             for one in report.verdicts
             if not one.is_kept
         ]
-        said = engine.roots.ledger.add(entries, new_id=engine.new_id, salt=engine.salt)
+        said = engine.roots.ledger.add(
+            entries,
+            new_id=engine.new_id,
+            salt=engine.salt,
+            not_before_ns=moments.at_least_ns(engine),  # else a slow clock would shorten the undo
+        )
         report.undo_until_ns = said[0].at_ns + round(UNDO_DAYS * DAY_NS)
     return report
 
@@ -106,6 +112,7 @@ def unforget(engine: Engine, snapshot_id: str) -> Snapshot:
     )
     ledger.add([undo], new_id=engine.new_id, salt=engine.salt, folder=FORGOTTEN)
     # Mine is written; now theirs is read: of an undo and a drop at once, one sees the other.
+    settle(engine)
     if Labels.of(ledger.entries(FORGOTTEN))[snapshot_id].drops:
         raise SnapshotMissing(
             f"Snapshot {snapshot_id} is being removed for good: it was forgotten too long ago."

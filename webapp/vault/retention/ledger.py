@@ -94,14 +94,16 @@ class Ledger:
         new_id: Callable[[], bytes],
         salt: Callable[[], bytes],
         folder: str | None = None,
+        not_before_ns: int = 0,
     ) -> list[Entry]:
         """Write entries down, in one object; return them with their ids.
 
         Args:
             folder: where; by default where the first belongs.
+            not_before_ns: it is at least as late as this, whatever the storage's clock says.
         """
         folder = folder or FOLDER_OF.get(entries[0].what, LABELS)
-        now = self._storage.now_ns()
+        now = max(self._storage.now_ns(), not_before_ns)
         made = [replace(one, id=new_id().hex(), at_ns=now) for one in entries]
         self.write(folder, made, identity=new_id(), salt=salt())
         return made

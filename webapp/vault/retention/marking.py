@@ -8,6 +8,7 @@ from webapp.vault.engine import Engine
 from webapp.vault.errors import SnapshotMissing
 from webapp.vault.retention.labels import Labels
 from webapp.vault.retention.ledger import FORGOTTEN, LABELS, Entry, What
+from webapp.vault.revoking import settle
 
 
 def tag(engine: Engine, snapshot_id: str, tags: Sequence[str], *, remove: bool = False) -> None:
@@ -43,6 +44,8 @@ def _add(engine: Engine, entries: list[Entry]) -> None:
     engine.roots.one(snapshot_id)
     engine.roots.ledger.add(entries, new_id=engine.new_id, salt=engine.salt)
     # Written; now read: a prune that is about to remove it reads after it has said so, too.
+    if entries[0].what is not What.TAG:  # tags keep nothing that is forgotten
+        settle(engine)
     if Labels.of(engine.roots.ledger.entries(FORGOTTEN))[snapshot_id].drops:
         raise SnapshotMissing(f"Snapshot {snapshot_id} is being removed for good.")
 

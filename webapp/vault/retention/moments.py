@@ -7,6 +7,8 @@ from webapp.vault.errors import Halted
 from webapp.vault.retention.doubts import DAY_NS, doubted
 from webapp.vault.snapshots import CLOCK_DOUBT, Snapshot
 
+_NEVER = 1 << 63  # later than all that a clock may have said
+
 
 def checked(engine: Engine, *, notes: list[str], trust: bool) -> int:
     """Nanoseconds since 1970 by the storage's clock, or up to a day more: the newest snapshot's.
@@ -35,6 +37,13 @@ def checked(engine: Engine, *, notes: list[str], trust: bool) -> int:
             "snapshot with a sure time. Back up first, or say that the clock is right."
         )
     return now_ns
+
+
+def at_least_ns(engine: Engine) -> int:
+    """What time it is at least: that of the newest snapshot whose time its neighbours bear out."""
+    snapshots = engine.roots.finished(forgotten=True)
+    unsure = doubted(snapshots, _NEVER, at=written_ns)
+    return max((written_ns(one) for one in snapshots if one.id not in unsure), default=0)
 
 
 def _check_behind(newest_first: list[Snapshot], now_ns: int) -> None:
