@@ -18,6 +18,7 @@ from webapp.vault.crew import crew as crew_module
 from webapp.vault.crew import forks, line
 from webapp.vault.errors import Damaged, HelperLost, StorageFull
 from webapp.vault.hooks import Hooks
+from webapp.vault.pipeline import Pipeline
 from webapp.vault.storage.local import LocalStorage
 from webapp.vault.storage.memory import MemoryStorage
 
@@ -258,6 +259,51 @@ def test_a_full_storage_ends_hands_too(many, tmp_path, hands, monkeypatch):
 
     assert all(map(is_gone, hands))
     assert len(hands) == 2
+
+
+def test_hands_that_wait_for_a_storage_that_failed_do_not_wait_for_ever(
+    site, tmp_path, hands, monkeypatch
+):
+    monkeypatch.setattr("webapp.vault.crew.hand._MOST_IDS", 3)
+    for number in range(30):
+        (site / f"{number}").write_bytes(os.urandom(150_000))
+    storage, given, all_of_it = LocalStorage(tmp_path / "vault"), [], threading.Event()
+    real = Pipeline.add_pack
+
+    def add_pack(*args):
+        real(*args)
+        given.append(args)
+        if len(given) == 3:  # all memory for packs waits for the storage now
+            all_of_it.set()
+
+    def put(name, data):
+        assert all_of_it.wait(60)
+        raise StorageFull(name)
+
+    monkeypatch.setattr(Pipeline, "add_pack", add_pack)
+    with closing(Vault.create(storage, wrap=WRAP, hooks=HOOKS)) as vault:
+        monkeypatch.setattr(storage, "put", put)
+        with pytest.raises(StorageFull):
+            backup(vault, source(site))
+
+    assert all(map(is_gone, hands))
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_where_no_more_processes_are_to_be_had_fewer_do_it(many, vault, hands, monkeypatch, before):
+    real = os.fork
+
+    def fork():
+        if len(hands) >= before:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return real()
+
+    monkeypatch.setattr(os, "fork", fork)
+    descriptors = len(os.listdir("/proc/self/fd"))
+
+    assert backup(vault, source(many)).tally.new == 126
+    assert len(hands) == before
+    assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])

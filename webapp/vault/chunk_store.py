@@ -103,6 +103,11 @@ class ChunkStore:
         """Have a pack of theirs stored; *done* is called, in another thread, after that."""
         self._begin().add_pack(info, data, done)
 
+    def check(self) -> None:
+        """Raise what went wrong with storing, for those who would wait for it in vain."""
+        if self.pipeline is not None:
+            self.pipeline.check()
+
     def finish(self) -> None:
         """Return when all of it is durable."""
         if self._room.ids:

@@ -192,6 +192,10 @@ class Pipeline:
         for thread in (*self._sealers, *self._storers):
             thread.join()
 
+    def check(self) -> None:
+        """Raise whatever stopped the pipeline, if anything did."""
+        self._raise()
+
     def _raise(self) -> None:
         if self.error is not None:
             raise self.error

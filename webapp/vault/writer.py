@@ -155,9 +155,12 @@ class Backup:
             level=self._order.level,
         )
         store = self._store
-        desk = Desk(
-            claim=store.claim, store=store.add_pack, salt=engine.salt, waiting=self._progress.wait
-        )
+
+        def waiting() -> None:
+            self._progress.wait()
+            store.check()
+
+        desk = Desk(claim=store.claim, store=store.add_pack, salt=engine.salt, waiting=waiting)
         return Crew(craft, desk)
 
     def _wait(self) -> None:

@@ -93,17 +93,20 @@ class Crew:
         if self._forks or self._is_over:
             return self.is_at_work
         count = min(forks.cores(), self._most)
-        if count < 2 or not forks.may_fork():
-            self._is_over = True
-            return False
+        if count >= 2 and forks.may_fork():
+            with suppress(OSError):  # so many processes, or so much memory, are not to be had
+                self._begin(count)
+        if not self._forks:
+            self._end()
+        return self.is_at_work
+
+    def _begin(self, count: int) -> None:
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._spaces = [shared_buffer() for _ in range(count + _SPARE)]
         self._freed.extend(range(len(self._spaces)))
         with forks.undisturbed():
             for _ in range(count):
                 self._fork()
-        self._give_spaces()
-        return True
 
     def give(self, work: Work, done: Done) -> None:
         """Have files read; *done* is told of their rows during some later call."""
@@ -155,6 +158,7 @@ class Crew:
         one = _Fork(process=process, post=Post(end))
         self._forks.append(one)
         self._wanting.append(one)
+        self._give_spaces()
 
     def _end(self) -> None:
         with self._lock:

@@ -47,7 +47,12 @@ def fork(
     """
     here, there = socket.socketpair()
     parent = os.getpid()
-    process = os.fork()
+    try:
+        process = os.fork()
+    except OSError:
+        here.close()
+        there.close()
+        raise
     if process == 0:
         _be_child(parent, [here.fileno(), *ours], lambda: work(there))
     there.close()
