@@ -31,7 +31,9 @@ Files = dict[str, bytes]
 class Runner(Protocol):
     """Runs one command: in peace, or with a disturbance within the seconds *kill_after*."""
 
-    def run(self, *words: object, kill_after: float | None = None) -> Ended: ...
+    def run(
+        self, *words: object, kill_after: float | None = None, kill_at: int | None = None
+    ) -> Ended: ...
 
 
 @dataclass(kw_only=True)
@@ -57,6 +59,7 @@ class Campaign:
     copied: dict[str, Files] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
     _typical: dict[str, float] = field(default_factory=lambda: defaultdict(lambda: 0.2))
+    _syncs: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.tree = self.work / "tree"
@@ -98,10 +101,15 @@ class Campaign:
             self._forget_copies()
 
     def run(self, name: str, *words: object, kill: bool) -> Ended:
-        """One command; *kill* draws a moment within the time that it usually takes."""
+        """One command; *kill* draws a moment within the time that it usually takes, or one of the
+        moments at which it makes something durable: most of the time it only reads."""
         after = self.draw.uniform(0, 1.1 * self._typical[name]) if kill else None
-        ended = self.runner.run("vault", name, self.address, *words, kill_after=after)
+        at = None
+        if kill and self._syncs[name] and self.draw.random() < 0.6:
+            after, at = None, self.draw.randint(1, self._syncs[name])
+        ended = self.runner.run("vault", name, self.address, *words, kill_after=after, kill_at=at)
         if not ended.killed:
+            self._syncs[name] = ended.syncs
             assert ended.code == 0, f"{name}: {ended.said}"
             self._typical[name] = 0.7 * self._typical[name] + 0.3 * ended.seconds
         return ended

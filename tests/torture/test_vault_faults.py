@@ -57,7 +57,9 @@ class Disturbing:
     _wrapped: list[FaultyStorage] = field(default_factory=list)
     _active: bool = False
 
-    def run(self, *words: object, kill_after: float | None = None) -> Ended:
+    def run(
+        self, *words: object, kill_after: float | None = None, kill_at: int | None = None
+    ) -> Ended:
         self._active, self._wrapped = kill_after is not None, []
         started, code = time.monotonic(), 0
         try:
