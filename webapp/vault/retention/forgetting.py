@@ -187,7 +187,9 @@ def _by_id(
 def _check_free(snapshot: Snapshot, label: Label, now_ns: int) -> None:
     hold = label.hold(now_ns)
     if hold is not None:
-        raise Halted(f"Snapshot {snapshot.id} is held ({hold.text}). Release it first.")
+        raise Halted(
+            f"Snapshot {snapshot.id} is held ({hold.text}). End that first: hold --release."
+        )
     if label.is_pinned:
         raise Halted(f"Snapshot {snapshot.id} is pinned. Unpin it first.")
 
