@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tracemalloc
 from dataclasses import replace
 
@@ -10,10 +11,12 @@ import zstandard
 
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
+from tests.vault.test_invariants import Recorder, delete_condemned, make
 from tests.vault.trees import contents
 from webapp.items import EntryKind
-from webapp.vault import Damaged, Vault, frames
+from webapp.vault import Damaged, Vault, catalogues, frames
 from webapp.vault.sealing import ZSTD, Head
+from webapp.vault.snapshots import PENDING
 from webapp.vault.storage.memory import MemoryStorage
 
 CONTENT = {b"tree/a": b"a" * 400, b"tree/b": b"b" * 400}
@@ -100,3 +103,51 @@ def test_a_prune_locks_anew_what_is_needed_and_not_what_it_condemned(monkeypatch
     assert {name for name in asked if name.startswith("packs/")} == every - condemned
     assert {"config", "config-copy", f"snapshots/{kept.id}"} < set(asked)
     assert contents(vault, kept)[b"tree/c"] == b"c" * 5000
+
+
+def test_a_prune_sweeps_away_what_killed_uploads_left():
+    swept: list[int] = []
+
+    class Littered(MemoryStorage):
+        def sweep(self, now_ns):
+            swept.append(now_ns)
+            return 1
+
+    storage = Littered(now_ns=lambda: 5 * 10**18)
+    vault = Vault.create(storage, wrap=KEY)
+
+    vault.prune(dry_run=True)
+    assert swept == []
+    vault.prune()
+
+    assert swept == [5 * 10**18]
+
+
+def test_what_others_store_meanwhile_is_looked_at_again_when_it_was_relied_on(notes):
+    """A pack comes from another writer, is seen while we write, and is condemned before we end."""
+    storage, data, theirs = Recorder(), b"shared " * 60_000, set()
+    vault = make(storage)
+
+    def open_first():
+        items = [(file(b"tree/other"), data)]
+        other = Vault.open(storage, wrap=KEY)
+        other.backup(MemorySource(folder(b"tree"), *items), name="other", report=Notes())
+        theirs.update(name for name in storage.objects if name.startswith("packs/"))
+        vault._engine.stock.refresh()
+        return io.BytesIO(b"first")
+
+    first = (file(b"tree/1", size=5), open_first)
+    second = (file(b"tree/2", size=len(data)), lambda: io.BytesIO(data))
+
+    def condemn(name):
+        if name.startswith(PENDING) and theirs and not any(storage.list("condemned/")):
+            names = [name.partition("/")[2] for name in theirs]
+            catalogues.condemn(vault._engine, names, at_ns=1)
+
+    storage.before_put = condemn
+    result = vault.backup(MemorySource(folder(b"tree"), first, second), name="site", report=notes)
+
+    assert theirs
+    delete_condemned(storage, sorted(theirs))
+    found = contents(Vault.open(storage, wrap=KEY), result.snapshot)
+    assert (found[b"tree/1"], found[b"tree/2"]) == (b"first", data)
