@@ -114,7 +114,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_flipped_bit_anywhere_is_named_and_never_wrong_data(sound, kind):
+def test_invariant_4_one_flipped_bit_anywhere_is_named_and_never_wrong_data(sound, kind):
     wrong = []
     truths = [FILES, {path: FILES[path] for path in list(FILES)[:3]}]
     for name in kinds(sound)[kind]:
