@@ -23,6 +23,26 @@ def test_the_tables_are_those_of_the_models(context):
     assert difference == []
 
 
+@pytest.mark.parametrize(
+    ("view", "columns"),
+    [
+        (
+            "restore_runs_v",
+            "id tenant_id backup_set_id requested_by is_dry_run status requested_items preview"
+            " results failure_reason started_at completed_at metadata",
+        ),
+        (
+            "bulk_operation_runs_v",
+            "id tenant_id user_id resource action status total_items processed_items succeeded"
+            " failed skipped item_ids failures audit_log_id idempotency_key started_at finished_at"
+            " error_code error_context",
+        ),
+    ],
+)
+def test_the_views_have_the_columns_of_the_original_document(context, view, columns):
+    assert [one["name"] for one in inspect(db.engine).get_columns(view)] == columns.split()
+
+
 def test_the_way_down_leaves_nothing_behind(context):
     flask_migrate.downgrade(revision="base")
 

@@ -4,23 +4,43 @@ from __future__ import annotations
 
 from webapp.models.audit import INSTALLATION_CHAIN, AuditEntry, AuditHead
 from webapp.models.backup_sets import BackupItem, BackupSet
+from webapp.models.bulk_operations import BulkOperationRun
 from webapp.models.installation import Installation
+from webapp.models.limits import Limit, LimitScope, UsageSample
+from webapp.models.notifications import (
+    Alert,
+    Channel,
+    ChannelMessage,
+    MessageState,
+    Notification,
+)
 from webapp.models.people import LinkPurpose, Membership, OneTimeLink, SignInFailure, User
 from webapp.models.restores import PlanItem, RestorePlan, RestoreRun
 from webapp.models.runs import Run, RunEvent, RunItem
+from webapp.models.schedules import BackupSchedule, BackupScheduleRun, ScheduleTemplate
 from webapp.models.sources import Source
 from webapp.models.tenants import Tenant, TenantStatus
 from webapp.models.vaults import VaultRecord
 
 __all__ = [
     "INSTALLATION_CHAIN",
+    "Alert",
     "AuditEntry",
     "AuditHead",
     "BackupItem",
+    "BackupSchedule",
+    "BackupScheduleRun",
     "BackupSet",
+    "BulkOperationRun",
+    "Channel",
+    "ChannelMessage",
     "Installation",
+    "Limit",
+    "LimitScope",
     "LinkPurpose",
     "Membership",
+    "MessageState",
+    "Notification",
     "OneTimeLink",
     "PlanItem",
     "RestorePlan",
@@ -28,10 +48,12 @@ __all__ = [
     "Run",
     "RunEvent",
     "RunItem",
+    "ScheduleTemplate",
     "SignInFailure",
     "Source",
     "Tenant",
     "TenantStatus",
+    "UsageSample",
     "User",
     "VaultRecord",
 ]

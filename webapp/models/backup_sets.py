@@ -45,7 +45,10 @@ class BackupSet(TenantOwned, Model):
     stored_size: Mapped[int] = mapped_column(BigInteger, default=0)
     pinned: Mapped[bool] = mapped_column(default=False)
     verified_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    on_hold: Mapped[str] = mapped_column(default="")  # why nothing may delete it, if so
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    deleted_by_rule: Mapped[str] = mapped_column(default="")  # in words
+    purged_at: Mapped[datetime | None] = mapped_column(UtcTime)  # its data is no longer kept
 
     source: Mapped[Source] = relationship(viewonly=True)
     items: Mapped[list[BackupItem]] = relationship(

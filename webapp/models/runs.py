@@ -90,6 +90,9 @@ class Run(TenantOwned, Model):
     started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
     rung_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when the doorbell rang last
+    not_before: Mapped[datetime | None] = mapped_column(UtcTime)  # it waits until then
+    waits_for: Mapped[str] = mapped_column(default="")  # why, for a person
+    retries: Mapped[int] = mapped_column(default=0)  # by itself, after what may pass
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, default=dict)
 
     source: Mapped[Source | None] = relationship(overlaps="tenant_id", viewonly=True)
