@@ -94,8 +94,7 @@ def _one_round(plan: Plan, number: int, found: Runs) -> list[Path]:
             settle(YOUNG_SECONDS)
         for name in order:
             target = places[name] / "restored"
-            if operation in READING:
-                _warm(programs[name].vault)
+            _warm(programs[name].vault if operation in READING else plan.data.tree)
             ran = run_all(_commands(programs[name], operation, plan.data.tree, target))
             settle()
             stored = programs[name].stored_bytes()
@@ -132,10 +131,11 @@ def _fresh(plan: Plan, name: str, place: Path) -> Program:
     return program
 
 
-def _warm(vault: Path) -> None:
-    """Nobody waits for the disk: what a program reads lies in memory, whoever wrote it last."""
-    for path in vault.rglob("*"):
-        if path.is_file():
+def _warm(folder: Path) -> None:
+    """Nobody waits for the disk: what a program reads lies in memory, whoever came before it.
+    borg drops from memory what it has read, and whoever came next would pay for it."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
             with path.open("rb", buffering=0) as file:
                 while file.read(1 << 20):
                     pass
