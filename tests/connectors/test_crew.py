@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -9,15 +10,22 @@ import threading
 from contextlib import closing, suppress
 
 import pytest
+from blake3 import blake3
 
 from tests.connectors.fakes import Recorder, around
 from webapp.connectors import registry
+from webapp.hosts.sight import Sight
+from webapp.items import Seen
 from webapp.vault import Passphrase, Vault
 from webapp.vault import frames as frames_module
+from webapp.vault.capturing import Capture
+from webapp.vault.chunking import MEDIA
 from webapp.vault.crew import crew as crew_module
 from webapp.vault.crew import forks, line
+from webapp.vault.crew.large import Window
 from webapp.vault.errors import Damaged, HelperLost, StorageFull
 from webapp.vault.hooks import Hooks
+from webapp.vault.packs import build_segment
 from webapp.vault.pipeline import Pipeline
 from webapp.vault.storage.local import LocalStorage
 from webapp.vault.storage.memory import MemoryStorage
@@ -194,12 +202,13 @@ def test_beside_threads_nothing_is_forked(many, vault, hands):
 
 
 def test_hands_that_are_done_are_gone_and_leave_no_descriptor(many, vault, hands):
-    before = len(os.listdir("/proc/self/fd"))
+    before, frozen = len(os.listdir("/proc/self/fd")), gc.get_freeze_count()
 
     backup(vault, source(many))
 
     assert all(map(is_gone, hands))
     assert len(os.listdir("/proc/self/fd")) == before
+    assert gc.get_freeze_count() == frozen
 
 
 def test_a_killed_hand_ends_the_backup_and_the_next_one_is_whole(many, vault, hands):
@@ -383,16 +392,22 @@ def test_what_is_no_file_any_more_when_a_hand_comes_is_reported(site, vault, han
     assert (result.tally.files, result.tally.skipped) == (2, 1)
 
 
-def test_many_rows_wait_for_no_more_than_a_few(many, vault, hands, monkeypatch):
-    monkeypatch.setattr(line, "MOST_WAITING", 10)
-    longest = []
+def test_what_waits_for_hands_is_bounded_in_bytes(many, vault, hands, monkeypatch):
+    monkeypatch.setattr(line, "MOST_HELD_BYTES", 20_000)
+    for number in range(60):
+        os.setxattr(many / f"folder-{number % 7}" / f"{number}", "user.note", b"x" * 3000)
+    most = []
     real = line.Line._look
-    monkeypatch.setattr(
-        line.Line, "_look", lambda self: (longest.append(len(self._line)), real(self))[1]
-    )
+
+    def look(self):
+        real(self)
+        most.append(self.held_bytes)
+
+    monkeypatch.setattr(line.Line, "_look", look)
 
     assert backup(vault, source(many)).tally.new == 126
-    assert max(longest) <= 11
+    assert 10_000 < max(most) <= 24_000
+    assert most[-1] >= 0
 
 
 def test_signals_that_end_a_backup_reach_the_parent_alone(many, vault, hands):
@@ -413,3 +428,105 @@ def test_more_cores_than_hands_are_worth_make_no_more_hands(many, vault, hands, 
     backup(vault, source(many))
 
     assert len(hands) == crew_module.MOST_HANDS
+
+
+@pytest.fixture
+def large(site):
+    """Files of several chunks: below one window of a hand, and of several windows."""
+    noise = os.urandom(9_000_000)
+    (site / "chunks").write_bytes(noise[:700_000])
+    (site / "like-chunks").write_bytes(noise[:700_000])
+    (site / "windows").write_bytes(noise + b"the same line\n" * 500_000 + noise[::-1] + noise)
+    return site
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_hands_cut_large_files_as_one_process_does(large, hands, monkeypatch, private):
+    storage = MemoryStorage()
+    Vault.create(storage, wrap=WRAP, hooks=HOOKS, private_boundaries=private).close()
+    with closing(Vault.open(storage, wrap=WRAP, hooks=HOOKS)) as vault:
+        with monkeypatch.context() as patch:
+            patch.setattr(Capture, "_read_once", lambda *_: pytest.fail("the parent read it"))
+            with_hands = backup(vault, source(large))
+        monkeypatch.setattr(forks, "cores", lambda: 1)
+        alone = backup(vault, source(large), parent=None)
+
+        assert len(hands) == 2
+        assert entries(vault, with_hands) == entries(vault, alone)
+        assert counts(with_hands.tally) == counts(alone.tally)
+        assert alone.tally.stored_bytes == 0
+        assert vault.verify(read_data=1.0).ok
+        for entry in entries(vault, with_hands):
+            if entry.kind.value == "file":
+                path = large / os.fsdecode(entry.path.removeprefix(b"tree/"))
+                with vault.open_content(entry) as file:
+                    assert file.read() == path.read_bytes()
+
+
+def test_a_file_too_large_for_one_hand_is_read_by_the_parent(large, vault, hands, monkeypatch):
+    monkeypatch.setattr(line, "LARGEST_BYTES", 700_000)
+
+    result = backup(vault, source(large))
+
+    assert len(hands) == 2
+    assert result.tally.files == 6
+    assert vault.verify(read_data=1.0).ok
+
+
+def test_a_large_file_that_changes_before_a_hand_reads_it_is_kept_as_it_is(large, vault, hands):
+    path, data = large / "windows", os.urandom(1_000_000)
+    given = Meddling(source(large), b"tree/windows", lambda: path.write_bytes(data))
+
+    result = backup(vault, given)
+
+    (entry,) = (one for one in entries(vault, result) if one.path == b"tree/windows")
+    with vault.open_content(entry) as file:
+        assert file.read() == data
+    assert len(hands) == 2
+
+
+def test_what_is_packed_of_a_file_that_shrinks_while_a_hand_reads_it_is_what_was_promised(
+    tmp_path,
+):
+    path, data = tmp_path / "shrinks", os.urandom(20_000_000)
+    path.write_bytes(data)
+    promised, packed = [], []
+
+    def claim(ids):
+        promised.extend(ids[at : at + 32] for at in range(0, len(ids), 32))
+        os.truncate(path, 9_000_000)
+        return b"\x01" * (len(ids) // 32)
+
+    def pack(identity, chunk, whole):
+        assert bytes(whole) == build_segment([chunk])
+        assert blake3(chunk, key=bytes(32)).digest() == identity
+        packed.append((identity, bytes(chunk)))
+
+    status = path.stat()
+    seen = Seen._make(getattr(status, name) for name in Seen._fields)
+    folder = os.open(tmp_path, os.O_PATH)
+    try:
+        read = Window(bytes(32), claim, pack).read(Sight(), (folder, b"shrinks"), seen, MEDIA)
+    finally:
+        os.close(folder)
+
+    assert read is None
+    assert [identity for identity, _ in packed] == promised
+    assert data.startswith(b"".join(chunk for _, chunk in packed))
+
+
+def test_the_memory_that_hands_share_with_their_parent_is_small(many, vault, hands, monkeypatch):
+    sizes, real = [], crew_module.shared_buffer
+
+    def shared_buffer(*given):
+        made = real(*given)
+        sizes.append(len(made))
+        return made
+
+    monkeypatch.setattr(crew_module, "shared_buffer", shared_buffer)
+    monkeypatch.setattr(forks, "cores", lambda: 64)
+
+    backup(vault, source(many))
+
+    assert sum(sizes) <= 36 << 20
+    assert all(info.size_bytes <= max(sizes) for info in vault._engine.stock.packs())

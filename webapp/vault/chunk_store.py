@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
 from webapp.vault import levels
 from webapp.vault.chunking import MEDIA
 from webapp.vault.ids import ID_BYTES, chunk_id, make_ref
-from webapp.vault.packs import DATA, MANIFEST, PackInfo, build_segment
+from webapp.vault.packs import DATA, MANIFEST, PackInfo, build_segment, read_catalogue
 from webapp.vault.pipeline import Pipeline, Segment
 from webapp.vault.rooms import LARGEST_BYTES, Room, Rooms
 from webapp.vault.sealing import Buffer
@@ -42,7 +43,8 @@ class ChunkStore:
         self._start = start
         self._waiting = waiting
         self._level = level
-        self._fresh: set[bytes] = set()
+        self._fresh: set[bytes] = set()  # new, and not yet in a pack that is stored
+        self._stored: deque[PackInfo] = deque()
         self._held: list[Segment] = []
         self._held_bytes = 0
         self._rooms = Rooms()
@@ -126,7 +128,18 @@ class ChunkStore:
         if identity in self._fresh or self.has(identity):
             return False
         self._fresh.add(identity)
+        if self._stored:
+            self._forget()
         return True
+
+    def _forget(self) -> None:
+        """The index by now knows the chunks of these packs, in half of the memory."""
+        while self._stored:
+            info = self._stored.popleft()
+            ids = bytes(read_catalogue(info.catalogue, where=info.object_name)[1])
+            self._fresh.difference_update(
+                [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
+            )
 
     def _flush(self) -> None:
         room, self._room = self._room, self._rooms.take()
@@ -150,6 +163,7 @@ class ChunkStore:
         pipeline = self.pipeline
         if pipeline is None:
             pipeline = self.pipeline = self._start()
+            pipeline.stored = self._stored.append
         held, self._held = self._held, []
         for segment in held:
             pipeline.add(segment, self._waiting)

@@ -93,12 +93,18 @@ class Glance:
         if verdict is Verdict.KEEP:
             self._progress.file(status.st_size, True, False)
             return old
-        if verdict is Verdict.READ and is_small(sighting):
-            row = self._read(sighting)
-            if row is not None:
-                self.count_read(row, old, status.st_size)
-                return row
+        if verdict is Verdict.READ and is_plain(sighting, MEDIA.smallest):
+            return self.read(sighting, old)
         return self._long_way(sighting, old)
+
+    def read(self, sighting: Sighting, old: bytes | None) -> bytes | None:
+        """The row of a plain file that is read now, as in ``row``."""
+        size = sighting[1].st_size
+        row = self._read(sighting) if size < MEDIA.smallest else None
+        if row is None:
+            return self._long_way(sighting, old)
+        self.count_read(row, old, size)
+        return row
 
     def count_read(self, row: bytes, old: bytes | None, size: int) -> None:
         """Count a file that was read the short way, here or elsewhere."""
@@ -145,7 +151,11 @@ class Glance:
 
 
 class Found(NamedTuple):
-    """All about a small file that was read."""
+    """All about a plain file that was read.
+
+    Attributes:
+        ref: references to its chunks, joined.
+    """
 
     path: bytes
     status: os.stat_result | Seen
@@ -161,14 +171,14 @@ class Found(NamedTuple):
         flags = rows.UNSURE if files.is_young(newest, started) else 0
         start = rows.plain_start(status, path, user, group)
         facts = rows.plain_facts(start, path + user + group, xattrs)
-        return rows.make_row(facts, rows.pack_whole(digest, flags, ref))
+        return rows.make_row(facts, rows.pack_plain(digest, flags, ref))
 
 
-def is_small(sighting: Sighting) -> bool:
-    """Whether a file goes the short way, if it must be read."""
+def is_plain(sighting: Sighting, below: int) -> bool:
+    """Whether a file is smaller than that, has no holes, and is cut as most are."""
     path, status, _, _ = sighting
     size = status.st_size
-    return size < MEDIA.smallest and status.st_blocks * 512 >= size and profile_of(path) == MEDIA
+    return size < below and status.st_blocks * 512 >= size and profile_of(path) is MEDIA
 
 
 def fill(
@@ -182,14 +192,18 @@ def fill(
         xattrs = eyes.xattrs(file)
     finally:
         os.close(file)
-    is_it = (
-        length == status.st_size == after.st_size
-        and after.st_ino == status.st_ino
-        and after.st_dev == status.st_dev
-        and after.st_ctime_ns == status.st_ctime_ns
-        and after.st_mtime_ns == status.st_mtime_ns
+    return xattrs if length == status.st_size and is_as_seen(after, status) else None
+
+
+def is_as_seen(now: os.stat_result, seen: os.stat_result | Seen) -> bool:
+    """Whether it is the same file, unchanged."""
+    return (
+        now.st_size == seen.st_size
+        and now.st_ino == seen.st_ino
+        and now.st_dev == seen.st_dev
+        and now.st_ctime_ns == seen.st_ctime_ns
+        and now.st_mtime_ns == seen.st_mtime_ns
     )
-    return xattrs if is_it else None
 
 
 def _is_alike(row: bytes, old: bytes) -> bool:

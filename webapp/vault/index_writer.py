@@ -12,7 +12,7 @@ from webapp.vault.errors import ObjectExists, StorageError
 from webapp.vault.packs import PackInfo
 
 _PACKS_PER_INDEX = 64
-_CATALOGUE_BYTES_PER_INDEX = 8 << 20
+_CATALOGUE_BYTES_PER_INDEX = 4 << 20  # five copies are made on its way
 _SECONDS = 300.0
 
 

@@ -37,6 +37,8 @@ from webapp.vault.storage.base import Storage
 
 DATA, MANIFEST = b"D", b"M"
 FULL_BYTES = 16 << 20
+HALF_BYTES = 8 << 20  # where several processes hold packs, theirs are full
+MANIFESTS_BYTES = 4 << 20  # one of manifests is full, for there are few
 GRAIN_BYTES = 64 << 10
 FOLDER = "packs/"
 LARGEST_BYTES = 160 << 20  # more than a full pack of the smallest chunks and its catalogue
@@ -77,14 +79,14 @@ class PackInfo:
         return FOLDER + self.name
 
 
-def new_buffer() -> bytearray:
+def new_buffer(full_bytes: int = FULL_BYTES) -> bytearray:
     """Memory for a draft; what is not written to costs nothing."""
-    return bytearray(FULL_BYTES + _TRAILER_ROOM_BYTES)
+    return bytearray(full_bytes + _TRAILER_ROOM_BYTES)
 
 
-def shared_buffer() -> mmap:
+def shared_buffer(full_bytes: int) -> mmap:
     """The same, shared with the processes that this one forks."""
-    return mmap(-1, FULL_BYTES + _TRAILER_ROOM_BYTES)
+    return mmap(-1, full_bytes + _TRAILER_ROOM_BYTES)
 
 
 @dataclass(kw_only=True)
@@ -92,6 +94,7 @@ class PackDraft:
     """A pack that segments are being sealed into. Its caller holds a lock around ``reserve``.
 
     Attributes:
+        full_bytes: it is full with this much, trailer apart.
         buffer: memory, perhaps of an earlier draft.
         filled: how many segments are in their places.
     """
@@ -104,6 +107,7 @@ class PackDraft:
     places: list[Place] = field(default_factory=list)
     ids: list[bytes] = field(default_factory=list)
     filled: int = 0
+    full_bytes: int = FULL_BYTES
     buffer: bytearray | mmap = field(default_factory=new_buffer)
 
     def __post_init__(self) -> None:
@@ -111,7 +115,7 @@ class PackDraft:
         self.buffer[:PRELUDE_BYTES] = self.key.prelude
 
     def has_room(self, frame_length: int) -> bool:
-        return not self.places or self.used + frame_length + OVERHEAD_BYTES <= FULL_BYTES
+        return not self.places or self.used + frame_length + OVERHEAD_BYTES <= self.full_bytes
 
     def reserve(self, head: Head, ids: Sequence[bytes]) -> tuple[int, memoryview]:
         """Give the next segment its place; return its counter, and where it is to be sealed."""

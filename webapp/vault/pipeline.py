@@ -7,82 +7,36 @@ comes out of the caller's next call.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from mmap import mmap
-from typing import Generic, TypeVar
 
 from webapp.vault import frames, levels
+from webapp.vault.byte_queue import TICK_SECONDS, ByteQueue, Stopped
 from webapp.vault.derivation import KeyRing
 from webapp.vault.errors import Damaged
-from webapp.vault.packs import FULL_BYTES, PackDraft, PackInfo, new_buffer
+from webapp.vault.packs import (
+    FULL_BYTES,
+    HALF_BYTES,
+    MANIFEST,
+    MANIFESTS_BYTES,
+    PackDraft,
+    PackInfo,
+    new_buffer,
+)
 from webapp.vault.sealing import HEAD_BYTES, MARK_BYTES, Buffer, Head, ObjectKey
 
-T = TypeVar("T")
-_TICK_SECONDS = 0.1
 _SEGMENT_QUEUE_BYTES = 4 << 20
-_PACK_QUEUE_BYTES = FULL_BYTES
-
-
-class Stopped(Exception):
-    """The pipeline was stopped; the reason is in ``Pipeline.error``."""
-
-
-class ByteQueue(Generic[T]):
-    """A queue between threads, bounded by the bytes in it; one item always fits."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
-        self._items: deque[tuple[T, int]] = deque()
-        self._bytes = 0
-        self._ended = self._stopped = False
-        self._changed = threading.Condition()
-
-    def put(self, item: T, size_bytes: int, waiting: Callable[[], None] | None = None) -> None:
-        """Add *item*; while there is no room, call *waiting* now and then."""
-        while True:
-            with self._changed:
-                if self._stopped:
-                    raise Stopped
-                if not self._bytes or self._bytes + size_bytes <= self._limit or not size_bytes:
-                    self._items.append((item, size_bytes))
-                    self._bytes += size_bytes
-                    self._changed.notify_all()
-                    return
-                self._changed.wait(_TICK_SECONDS)
-            if waiting is not None:
-                waiting()
-
-    def get(self) -> T | None:
-        """The next item; None when there will be none."""
-        with self._changed:
-            while not self._items:
-                if self._stopped:
-                    raise Stopped
-                if self._ended:
-                    return None
-                self._changed.wait()
-            item, size_bytes = self._items.popleft()
-            self._bytes -= size_bytes
-            self._changed.notify_all()
-            return item
-
-    def end(self) -> None:
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def stop(self) -> None:
-        with self._changed:
-            self._stopped = True
-            self._items.clear()
-            self._changed.notify_all()
 
 
 def _nothing() -> None:
     """Nobody waits for this segment's memory."""
+
+
+def _ignore(_: PackInfo) -> None:
+    """Nobody wants to know which packs are stored."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +65,10 @@ class Pipeline:
         verify: open each sealed segment again, against faults of memory.
         threads: how many seal.
         storers: how many store; the more, the more memory.
+
+    Attributes:
+        full_bytes: how large packs of files' pieces become; may be set before the first.
+        stored: called, in a storing thread, of each pack that is durable and known.
     """
 
     def __init__(
@@ -123,6 +81,8 @@ class Pipeline:
         threads: int = 2,
         storers: int = 1,
     ) -> None:
+        self.full_bytes = FULL_BYTES
+        self.stored: Callable[[PackInfo], None] = _ignore
         self.error: BaseException | None = None
         self._ring = ring
         self._store = store
@@ -130,9 +90,9 @@ class Pipeline:
         self._verify = verify
         self._lock = threading.Lock()
         self._drafts: dict[bytes, PackDraft] = {}
-        self._buffers: list[bytearray | mmap] = []
+        self._buffers: dict[bytes, list[bytearray | mmap]] = defaultdict(list)
         self._segments: ByteQueue[Segment] = ByteQueue(_SEGMENT_QUEUE_BYTES)
-        self._packs: ByteQueue[Callable[[], None]] = ByteQueue(_PACK_QUEUE_BYTES)
+        self._packs: ByteQueue[Callable[[], None]] = ByteQueue(HALF_BYTES)
         self._sealers = [
             threading.Thread(target=self._run, args=(self._seal_all,), name=f"vault-seal-{n}")
             for n in range(threads)
@@ -165,7 +125,7 @@ class Pipeline:
         """
 
         def store() -> None:
-            self._store(info, data)
+            self._make_durable(info, data)
             done()
 
         try:
@@ -202,7 +162,7 @@ class Pipeline:
 
     def _join(self, thread: threading.Thread, waiting: Callable[[], None]) -> None:
         while thread.is_alive():
-            thread.join(_TICK_SECONDS)
+            thread.join(TICK_SECONDS)
             waiting()
 
     def _run(self, work: Callable[[], None]) -> None:
@@ -227,8 +187,12 @@ class Pipeline:
             work()
 
     def _store_draft(self, draft: PackDraft) -> None:
-        self._store(*draft.finish())
-        self._buffers.append(draft.buffer)
+        self._make_durable(*draft.finish())
+        self._buffers[draft.kind].append(draft.buffer)
+
+    def _make_durable(self, info: PackInfo, data: memoryview) -> None:
+        self._store(info, data)
+        self.stored(info)
 
     def _seal(self, segment: Segment, check: Check | None) -> None:
         raw = segment.raw
@@ -256,8 +220,15 @@ class Pipeline:
 
     def _replace(self, kind: bytes, old: PackDraft | None) -> tuple[PackDraft, PackDraft | None]:
         """Open a new draft; return it, and the old one if it is complete."""
-        buffer = self._buffers.pop() if self._buffers else new_buffer()
-        draft = PackDraft(ring=self._ring, kind=kind, salt=self._salts(), buffer=buffer)
+        full_bytes = MANIFESTS_BYTES if kind == MANIFEST else self.full_bytes
+        free = self._buffers[kind]
+        draft = PackDraft(
+            ring=self._ring,
+            kind=kind,
+            salt=self._salts(),
+            full_bytes=full_bytes,
+            buffer=free.pop() if free else new_buffer(full_bytes),
+        )
         self._drafts[kind] = draft
         if old is None:
             return draft, None

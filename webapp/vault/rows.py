@@ -214,9 +214,9 @@ def _ref_length(ref: bytes) -> int:
     return int.from_bytes(ref[32:], "little")
 
 
-def pack_whole(digest: bytes, flags: int, ref: bytes) -> bytes:
-    """The content part of a file that is one chunk, or none if *ref* is empty."""
-    return _CONTENT.pack(digest, flags, 0, 1 if ref else 0) + ref
+def pack_plain(digest: bytes, flags: int, refs: bytes) -> bytes:
+    """The content part of a file without holes, whose references are joined."""
+    return _CONTENT.pack(digest, flags, 0, len(refs) // REF.size) + refs
 
 
 def unpack_row(row: bytes, *, where: str = "manifest") -> StoredEntry:

@@ -24,6 +24,7 @@ from webapp.vault.crew.hand import Craft
 from webapp.vault.engine import BackupResult, Engine, Order
 from webapp.vault.errors import Damaged, Lacking, ObjectMissing, StorageUnavailable
 from webapp.vault.index_writer import IndexWriter
+from webapp.vault.packs import HALF_BYTES
 from webapp.vault.parents import ParentRows
 from webapp.vault.pipeline import Pipeline
 from webapp.vault.progress import Progress
@@ -130,9 +131,10 @@ class Backup:
 
     def _start_pipeline(self) -> Pipeline:
         engine, order = self._engine, self._order
+        is_helped = self._crew is not None and self._crew.is_at_work
         if self._crew is not None:
             self._crew.begin()  # there is enough to do, and with threads it would be too late
-        return Pipeline(
+        pipeline = Pipeline(
             engine.ring,
             self._index.store,
             salts=engine.salt,
@@ -140,6 +142,9 @@ class Backup:
             threads=order.threads,
             storers=engine.storage.parallel_puts,
         )
+        if is_helped:
+            pipeline.full_bytes = HALF_BYTES
+        return pipeline
 
     def _find_crew(self) -> Crew | None:
         """Hands for the small files, where the source lets its files be found again."""
@@ -153,6 +158,7 @@ class Backup:
             time_ns=engine.hooks.time_ns,
             verify=self._order.verify,
             level=self._order.level,
+            boundaries=engine.boundaries,
         )
         store = self._store
 

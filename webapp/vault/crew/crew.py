@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import select
@@ -15,10 +16,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from mmap import mmap
 
-from webapp.items import Seen
 from webapp.vault.crew import forks
 from webapp.vault.crew.hand import (
     ANSWER,
+    CLAIM,
     END,
     ERROR,
     PACK,
@@ -30,13 +31,13 @@ from webapp.vault.crew.hand import (
 )  # fmt: skip
 from webapp.vault.crew.wires import HungUp, Message, Post, Wire
 from webapp.vault.errors import HelperLost, VaultError
-from webapp.vault.packs import DATA, PackInfo, shared_buffer
+from webapp.vault.packs import DATA, HALF_BYTES, PackInfo, shared_buffer
 
 MOST_HANDS = 3
 _SPARE = 1  # memory for packs that are stored, besides those that hands fill
 _MOST_AHEAD = 3  # shards that a hand may have
 _TICK_MS = 100
-Work = list[tuple[bytes, Seen]]
+Work = list[tuple[bytes, tuple[int, ...]]]  # paths, and what was seen there
 Done = Callable[[Sequence[bytes | None]], None]
 
 
@@ -61,7 +62,8 @@ class Desk:
 class _Fork:
     process: int
     post: Post
-    given: dict[int, Done] = field(default_factory=dict)
+    given: dict[int, tuple[int, Done]] = field(default_factory=dict)
+    bytes_ahead: int = 0
     is_done: bool = False
 
 
@@ -102,22 +104,22 @@ class Crew:
 
     def _begin(self, count: int) -> None:
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._spaces = [shared_buffer() for _ in range(count + _SPARE)]
+        self._spaces = [shared_buffer(HALF_BYTES) for _ in range(count + _SPARE)]
         self._freed.extend(range(len(self._spaces)))
+        gc.freeze()  # collecting would write to memory that is shared with the forks
         with forks.undisturbed():
             for _ in range(count):
                 self._fork()
 
-    def give(self, work: Work, done: Done) -> None:
+    def give(self, work: Work, size_bytes: int, done: Done) -> None:
         """Have files read; *done* is told of their rows during some later call."""
-        while True:
-            one = min(self._forks, key=lambda fork: len(fork.given))
-            if len(one.given) < _MOST_AHEAD:
-                break
+        while not (able := [one for one in self._forks if len(one.given) < _MOST_AHEAD]):
             self.attend()
+        one = min(able, key=lambda fork: fork.bytes_ahead)
         self._count += 1
-        one.given[self._count] = done
-        one.post.send(SHARD, self._count, [(path, tuple(seen)) for path, seen in work])
+        one.given[self._count] = size_bytes, done
+        one.bytes_ahead += size_bytes
+        one.post.send(SHARD, self._count, work)
 
     def attend(self, timeout_ms: int = _TICK_MS) -> None:
         """Do what the hands ask for; wait for that if there is nothing yet."""
@@ -167,6 +169,7 @@ class Crew:
                 os.close(self._wake)
                 os.close(self._woken)
                 self._wake = -1
+                gc.unfreeze()
         while self._forks:
             one = self._forks.pop()
             one.post.close()
@@ -184,14 +187,23 @@ class Crew:
     def _hear(self, one: _Fork, message: Message) -> None:
         kind = message[0]
         if kind == ROWS:
-            one.given.pop(message[1])(message[2])
-            one.post.send(ANSWER, self._desk.claim(message[3]))
+            self._take(one, *message[1:])
+        elif kind == CLAIM:
+            one.post.send(ANSWER, self._desk.claim(message[1]))
         elif kind == PACK:
             self._store(one, *message[1:])
         elif kind == ERROR:
             raise pickle.loads(message[1])  # noqa: S301 - from our own fork
         elif kind == END:
             one.is_done = True
+
+    def _take(
+        self, one: _Fork, number: int, rows: Sequence[bytes | None], identities: bytes
+    ) -> None:
+        one.post.send(ANSWER, self._desk.claim(identities))
+        size_bytes, done = one.given.pop(number)
+        one.bytes_ahead -= size_bytes
+        done(rows)
 
     def _store(
         self, one: _Fork, number: int, name: str, salt: bytes, size: int, catalogue: bytes

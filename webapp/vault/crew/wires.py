@@ -12,7 +12,7 @@ from typing import Any
 
 Message = tuple[Any, ...]
 _LENGTH = struct.Struct("<I")
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 16
 
 
 class HungUp(Exception):
