@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Sequence
 from hashlib import sha256
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -41,26 +43,48 @@ def record(
         resource: what it was done to, ``noun:<id>``.
         details: no secrets, no content; must survive JSON.
     """
-    chain = tenant.id if tenant else INSTALLATION_CHAIN
-    head = _head(chain)
+    head = _head(tenant.id if tenant else INSTALLATION_CHAIN)
+    fact = Fact(action, resource, reason, details)
+    entry = _link(head, actor, fact, tenant_id=tenant.id if tenant else None)
+    db.session.add(entry)
+    db.session.flush()
+    return entry
+
+
+class Fact(NamedTuple):
+    """One act, as ``record`` takes it."""
+
+    action: str
+    resource: str = ""
+    reason: str = ""
+    details: Json | None = None
+
+
+def record_many(actor: Actor, facts: Sequence[Fact], *, tenant_id: UUID) -> None:
+    """Add links for many acts of one actor in one tenant, in order; the caller commits."""
+    head = _head(tenant_id)
+    db.session.add_all([_link(head, actor, fact, tenant_id=tenant_id) for fact in facts])
+    db.session.flush()
+
+
+def _link(head: AuditHead, actor: Actor, fact: Fact, *, tenant_id: UUID | None) -> AuditEntry:
+    """The next link of the chain, which then ends there."""
     entry = AuditEntry(
         id=new_id(),
-        chain=chain,
-        tenant_id=tenant.id if tenant else None,
+        chain=head.chain,
+        tenant_id=tenant_id,
         seq=head.seq + 1,
         at=clock.now(),
         actor=actor.label,
-        action=action,
-        resource=resource,
-        reason=reason,
-        details=dict(details or {}),
+        action=fact.action,
+        resource=fact.resource,
+        reason=fact.reason,
+        details=dict(fact.details or {}),
         prev_hash=head.hash,
     )
     entry.hash = link_hash(entry)
     head.seq, head.hash = entry.seq, entry.hash
     head.seal = head_seal(head)
-    db.session.add(entry)
-    db.session.flush()
     return entry
 
 

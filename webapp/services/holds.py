@@ -54,13 +54,20 @@ def take(
         claim.check()
 
 
+def look() -> Callable[[Mapping[str, object]], bool]:
+    """One look at all live restores: what tells of settings whether none is under way there."""
+    restoring = [_held_by(run) for run in _holders() if run.run_type is RunType.RESTORE]
+
+    def is_free(config: Mapping[str, object]) -> bool:
+        places = _places(config) if restoring else frozenset()
+        return not any(overlaps.overlap(places, held) for held in restoring)
+
+    return is_free
+
+
 def is_free(config: Mapping[str, object]) -> bool:
     """Say whether no live restore is under way where *config* points."""
-    places = _places(config)
-    return not any(
-        run.run_type is RunType.RESTORE and overlaps.overlap(places, _held_by(run))
-        for run in _holders()
-    )
+    return look()(config)
 
 
 def _places(config: Mapping[str, object]) -> frozenset[str]:

@@ -18,7 +18,7 @@ from webapp.domain.runs import RunState, RunType
 from webapp.extensions import db, doorbell
 from webapp.items import Json
 from webapp.models import Run, Tenant
-from webapp.services import audit, claims, plan_states, run_log
+from webapp.services import audit, claims, plan_states, run_log, schedule_slots
 from webapp.services.claims import Claim
 from webapp.services.run_views import counts_of
 
@@ -66,6 +66,7 @@ def end(run: Run, ending: Ending) -> RunState:
     if ending.also is not None:
         ending.also(run)
     plan_states.close(run)
+    schedule_slots.close(run)
     level = {RunState.SUCCEEDED: "info", RunState.FAILED: "error"}.get(verdict.state, "warning")
     line = run_log.Line(level, f"{verdict.state.capitalize()}. {verdict.rule}")
     run_log.add(run.tenant_id, run.id, _why(ending, line))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from webapp.errors import Conflict, Refused
 from webapp.extensions import db, doorbell
 from webapp.models import Run, Tenant, TenantStatus
 from webapp.models.columns import new_id
+from webapp.services import schedule_slots
 from webapp.services.access import Access
 from webapp.services.claims import claim
 from webapp.services.run_ends import Ending, end, finish, record, sweep
@@ -156,6 +158,7 @@ def retry(access: Access, run_id: UUID, *, failed_only: bool = False) -> tuple[R
         raise Refused("needs_new_preview", "A restore is repeated by a new preview of its set.")
     metadata = {**run.metadata_, "failed_only": failed_only}
     metadata.pop("holds", None)
+    is_scheduled = run.action == schedule_slots.SCHEDULED
     return request(
         access,
         run.run_type,
@@ -165,4 +168,5 @@ def retry(access: Access, run_id: UUID, *, failed_only: bool = False) -> tuple[R
         reason=run.reason,
         metadata=metadata,
         parent_run_id=run.id,
+        also=partial(schedule_slots.take_again, actor=access.actor) if is_scheduled else None,
     )

@@ -96,7 +96,7 @@ def add(run: Run, new: NewSet) -> BackupSet:
         tenant_id=run.tenant_id,
         source_id=new.source_id,
         run_id=run.id,
-        name=f"{new.source_name} {new.snapshot.created_at:%Y-%m-%d %H:%M}",
+        name=run.metadata_.get("set_name") or _name(new),
         backup_type=new.backup_type,
         reason=run.reason,
         metadata_=new.metadata,
@@ -116,6 +116,10 @@ def add(run: Run, new: NewSet) -> BackupSet:
     if rows:
         db.session.execute(insert(BackupItem), rows)
     return backup_set
+
+
+def _name(new: NewSet) -> str:
+    return f"{new.source_name} {new.snapshot.created_at:%Y-%m-%d %H:%M}"
 
 
 def _row(backup_set: BackupSet, content: Content) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from webapp.extensions import db
 from webapp.models import Run, Source, Tenant
 from webapp.models.columns import new_id
 from webapp.services import access as gate
-from webapp.services import audit, checks, installation
+from webapp.services import audit, checks, installation, schedules
 from webapp.services.access import Access
 
 _MOST_CHARACTERS = 100
@@ -117,11 +117,13 @@ def edit(
 
 
 def remove(access: Access, source_id: UUID, reason: str) -> None:
-    """Remove a source and commit. Its backup sets stay, and can be restored elsewhere."""
+    """Remove a source, archive its schedules, and commit. Its backup sets stay, and can be
+    restored elsewhere."""
     access.require(Permission.MANAGE)
     source = find(access, source_id)
     source.removed_at = clock.now()
-    _save(access, source, "source.removed", {}, reason=reason)
+    archived = schedules.archive_all(access, source, reason)
+    _save(access, source, "source.removed", {"schedules_archived": archived}, reason=reason)
 
 
 def check(access: Access, source_id: UUID) -> tuple[Run, bool]:

@@ -18,6 +18,7 @@ from webapp.errors import AppError, ConnectorError, Forbidden, Invalid, NotFound
 from webapp.extensions import db
 from webapp.models import Run
 from webapp.services import (
+    after_capture,
     applying,
     captures,
     checks,
@@ -27,6 +28,7 @@ from webapp.services import (
     restore_items,
     run_log,
     runs,
+    schedules,
     vaults,
     verification,
 )
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 WORK: dict[tuple[RunType, str], Callable[[Claim], Ending]] = {
     (RunType.CAPTURE, "capture"): captures.carry_out,
+    (RunType.CAPTURE, "scheduled"): schedules.carry_out,
     (RunType.PREVIEW, "preview"): previews.carry_out,
     (RunType.RESTORE, "apply"): applying.carry_out,
     (RunType.MAINTENANCE, "check"): checks.carry_out,
@@ -109,6 +112,7 @@ def _work(claim: Claim) -> None:
         raise  # a bug: the queue logs it with its traceback
     state = runs.finish(claim, ending)
     log.info("run %s: %s", claim.run_id, state)
+    after_capture.ran(claim.run_id)
 
 
 def _stopped(claim: Claim, *, error: Exception | None = None, canceled: bool = False) -> Ending:
