@@ -14,9 +14,12 @@ from webapp.domain.permissions import Role
 from webapp.domain.plans import PlanState
 from webapp.domain.restore_points import BackupType, SetStatus
 from webapp.domain.runs import RunState, RunType
+from webapp.domain.schedules import Frequency, SlotStatus
 from webapp.extensions import db
 from webapp.models import (
     BackupItem,
+    BackupSchedule,
+    BackupScheduleRun,
     BackupSet,
     Membership,
     PlanItem,
@@ -25,6 +28,7 @@ from webapp.models import (
     Run,
     RunEvent,
     RunItem,
+    ScheduleTemplate,
     Source,
     Tenant,
     User,
@@ -156,6 +160,49 @@ def plan(of: BackupSet, **facts: object) -> RestorePlan:
     return made
 
 
+def schedule(of: Source, **facts: object) -> BackupSchedule:
+    """A nightly schedule that is on."""
+    at = clock.now()
+    made = BackupSchedule(
+        **{
+            "tenant_id": of.tenant_id,
+            "source_id": of.id,
+            "name": "Nightly",
+            "frequency": Frequency.DAILY,
+            "time_of_day": "02:30",
+            "evaluated_until": at,
+            "next_run_at": at + timedelta(hours=1),
+            "created_at": at,
+            **facts,
+        }
+    )
+    db.session.add(made)
+    db.session.flush()
+    return made
+
+
+def _scheduled(of: Source, capture: Run) -> dict[str, UUID]:
+    """A schedule with one slot that failed, and a template."""
+    nightly = schedule(of)
+    slot = BackupScheduleRun(
+        tenant_id=of.tenant_id,
+        schedule_id=nightly.id,
+        scheduled_for=clock.now().replace(second=0, microsecond=0),
+        status=SlotStatus.FAILED,
+        run_id=capture.id,
+        started_at=clock.now(),
+        finished_at=clock.now(),
+    )
+    template = ScheduleTemplate(
+        name=f"template-{secrets.token_hex(4)}",
+        definition={"frequency": "daily", "timezone": "", "time_of_day": "02:30"},
+        created_at=clock.now(),
+    )
+    db.session.add_all((slot, template))
+    db.session.commit()
+    return {"schedule_id": nightly.id, "slot_id": slot.id, "template_id": template.id}
+
+
 @dataclass(frozen=True)
 class World:
     """One of everything in one tenant, by the names that addresses give to parameters."""
@@ -198,5 +245,6 @@ def world(slug: str) -> World:
             "plan_item_id": item.id,
             "member_id": person.id,
             "user_id": person.user_id,
+            **_scheduled(of, capture),
         }
     )

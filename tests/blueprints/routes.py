@@ -54,6 +54,14 @@ def typed(root: str) -> dict[str, str]:
         "new_password": "a rather long sentence",
         "current_password": "not the one",
         "code": "123456",
+        "frequency": "daily",
+        "time_of_day": "02:30",
+        "backup_type": "full",
+        "retention_keep_last": "7",
+        "missed": "skip",
+        "version": "1",
+        "until": "2999-01-01T08:00",
+        "tenant": "acme",
     }
 
 
@@ -62,6 +70,8 @@ QUERY = {"sources.new": "kind=files", "sources.add": "kind=files"}
 IDS_IN_QUERIES = {
     "restores.new": ("set", "set_id"),
     "restores.preview": ("set", "set_id"),
+    "schedules.add": ("source", "source_id"),
+    "schedules.new": ("source", "source_id"),
     "sets.index": ("source", "source_id"),
 }
 

@@ -29,6 +29,7 @@ from webapp.services import (
     run_log,
     runs,
     schedules,
+    template_work,
     vaults,
     verification,
 )
@@ -43,6 +44,7 @@ WORK: dict[tuple[RunType, str], Callable[[Claim], Ending]] = {
     (RunType.CAPTURE, "scheduled"): schedules.carry_out,
     (RunType.PREVIEW, "preview"): previews.carry_out,
     (RunType.RESTORE, "apply"): applying.carry_out,
+    (RunType.BULK, template_work.ACTION): template_work.carry_out,
     (RunType.MAINTENANCE, "check"): checks.carry_out,
     (RunType.MAINTENANCE, "verify"): verification.carry_out,
     (RunType.MAINTENANCE, "demo_damage"): demo.carry_out_damage,

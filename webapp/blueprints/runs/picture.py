@@ -24,6 +24,7 @@ _ACTIONS = {
     "verify": "Verification of {}",
     "demo_damage": "Damage to the demo",
     "demo_removal": "Removal of the demo",
+    "apply_template": "A template applied to sources",
 }
 
 # What a run goes through, in order: the word its row holds, and that of the page.

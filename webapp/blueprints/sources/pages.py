@@ -14,7 +14,7 @@ from webapp.blueprints.web.rendering import render
 from webapp.domain.permissions import Permission
 from webapp.domain.restore_points import BackupType
 from webapp.domain.runs import RunType
-from webapp.services import runs, sets, source_pages, sources
+from webapp.services import runs, schedule_pages, sets, source_pages, sources
 from webapp.services.access import Access
 
 _TIMELINE = 30
@@ -47,6 +47,7 @@ def show(access: Access, source_id: UUID) -> str:
         trend=Trend.of([one for one in points if one.backup_type is not BackupType.PRE_RESTORE]),
         checking=source_pages.check_under_way(access, source),
         runs=runs.latest(access, source_id=source.id, limit=8),
+        schedules=schedule_pages.of_source(access, source),
         captures=runs.latest(access, source_id=source.id, run_type=RunType.CAPTURE, limit=1),
         kind_names=KIND_NAMES,
         **abilities(access),

@@ -22,11 +22,13 @@ _MAIN = (
     ("Overview", "overview.index", "layout-dashboard", ""),
     ("Tenants", "tenants.index", "building", ""),
     ("Runs", "runs.all", "activity", ""),
+    ("Schedules", "schedules.all", "calendar-time", ""),
     ("Audit", "audit.installation", "clipboard-list", "is_msp_admin"),
 )
 _TENANT = (
     ("Overview", "tenants.show", "layout-dashboard", ""),
     ("Sources", "sources.index", "server-2", ""),
+    ("Schedules", "schedules.index", "calendar-time", ""),
     ("Backup sets", "sets.index", "archive", ""),
     ("Runs", "runs.index", "activity", ""),
     ("Restores", "restores.index", "restore", ""),
@@ -35,6 +37,8 @@ _TENANT = (
     ("People", "people.index", "users", "can_manage"),
     ("Vault", "vaults.show", "shield-lock", "can_administer"),
 )
+
+_FAMILIES = {"schedule_templates": "schedules"}  # pages that stand below another link
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +113,8 @@ def _links(
 
 
 def _is_current(endpoint: str) -> bool:
-    return request.blueprint == endpoint.partition(".")[0]
+    family = _FAMILIES.get(request.blueprint or "", request.blueprint)
+    return family == endpoint.partition(".")[0]
 
 
 def _as_current(link: Link, is_current: bool) -> Link:
