@@ -5,7 +5,8 @@
     FaultyStorage(inner, stop_at=17)                 a crash: the 17th call and all later ones
     FaultyStorage(inner, stale_seconds=30, monotonic=clock)   lists are 30 seconds behind
 
-``calls`` holds what was called. ``arrive`` lets come what a network held back.
+``calls`` holds what was called. ``arrive`` lets come what a network held back; ``take`` hands it over, and
+another storage's ``bring`` lets it come in the middle of what somebody does later.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 from webapp.vault.errors import (
     StorageError,
@@ -45,6 +47,19 @@ class Kind(Enum):
 class Fault:
     kind: Kind
     error: type[StorageError] = StorageUnavailable
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a call was to do: ``act``, whenever that may be."""
+
+    call: str
+    name: str
+    act: Callable[..., Any]
+
+    def happen(self) -> None:
+        with suppress(StorageError):
+            self.act()
 
 
 BY_CHANCE = tuple(
@@ -87,7 +102,8 @@ class FaultyStorage:
         self._draw = random.Random(seed)
         self._stale, self._monotonic, self._sleep = stale_seconds, monotonic, sleep
         self._told: list[tuple[str, str, Fault]] = []
-        self._held_back: list[Callable[[], object]] = []
+        self._held_back: list[Effect] = []
+        self._coming: list[tuple[int, Effect]] = []
         self._changes: list[tuple[float, StoredObject, bool]] = []
         self._lock = threading.RLock()
 
@@ -101,11 +117,21 @@ class FaultyStorage:
 
     def arrive(self) -> int:
         """All that was held back takes effect now, in the order of its sending; how many."""
-        held, self._held_back = self._held_back, []
-        for act in held:
-            with suppress(StorageError):
-                act()
+        held = self.take()
+        for effect in held:
+            effect.happen()
         return len(held)
+
+    def take(self) -> list[Effect]:
+        """What is held back and what was to come yet; from now on it is the caller's."""
+        with self._lock:
+            held = [*self._held_back, *(effect for _, effect in self._coming)]
+            self._held_back, self._coming = [], []
+        return held
+
+    def bring(self, effect: Effect, *, at: int) -> None:
+        """*effect* happens just before the call of this number, from 1."""
+        self._coming.append((at, effect))
 
     def put(self, name, data) -> None:
         data = bytes(data)
@@ -137,13 +163,15 @@ class FaultyStorage:
         self.inner.close()
 
     def _call(self, call, name, act, *, half=None):
+        for effect in self._due():
+            effect.happen()
         with self._lock:
             fault = self._next_fault(call, name)
             stopping = self.stop_at is not None and len(self.calls) >= self.stop_at
             if stopping and not (self.stop_late and len(self.calls) == self.stop_at):
                 raise Crashed(f"call {len(self.calls)}: {call} {name}")
         if fault is not None:
-            return self._fail(fault, act, call=call, half=half)
+            return self._fail(fault, Effect(call, name, act), half=half)
         result = act()
         if stopping:
             raise Crashed(f"call {len(self.calls)}: {call} {name}, when it was done")
@@ -159,23 +187,30 @@ class FaultyStorage:
             return self._draw.choice(self.faults)
         return None
 
-    def _fail(self, fault: Fault, act, *, call: str, half):
-        changes = call in ("put", "delete")
+    def _due(self) -> list[Effect]:
+        with self._lock:
+            number = len(self.calls) + 1
+            due = [effect for at, effect in self._coming if at <= number]
+            self._coming = [(at, effect) for at, effect in self._coming if at > number]
+        return due
+
+    def _fail(self, fault: Fault, effect: Effect, *, half):
+        changes = effect.call in ("put", "delete")
         if fault.kind is Kind.SLOW:
             self._sleep(self.slow_seconds)
-            return act()
+            return effect.act()
         if fault.kind is Kind.AGAIN:
-            result = act()
+            result = effect.act()
             if changes:
-                self._held_back.append(act)
+                self._held_back.append(effect)
             return result
         if fault.kind is Kind.AFTER:
-            act()
+            effect.act()
         elif fault.kind is Kind.SHORT and half is not None:
-            act(half)
+            effect.act(half)
         elif fault.kind is Kind.LATE and changes:
-            self._held_back.append(act)
-        raise fault.error(f"a fault, {fault.kind.name.lower()} a {call}")
+            self._held_back.append(effect)
+        raise fault.error(f"a fault, {fault.kind.name.lower()} a {effect.call}")
 
     def _put(self, name: str, data: bytes) -> None:
         self.inner.put(name, data)

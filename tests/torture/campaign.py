@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from blake3 import blake3
+
 from tests.torture.zygote import Ended
 from webapp.items import EntryKind
 from webapp.vault import Passphrase, Vault
@@ -46,6 +48,7 @@ class Campaign:
         storage_at: for our own looking; undisturbed.
         leaves_halves: the place breaks its promise that a put is whole or absent. What it leaves
             is named by ``verify``, and must not be anything that a snapshot needs.
+        comes_late: what a disturbed command sent may take effect during a later one, a snapshot, too.
     """
 
     runner: Runner
@@ -55,11 +58,13 @@ class Campaign:
     storage_at: Callable[[str], Storage]
     draw: random.Random
     leaves_halves: bool = False
+    comes_late: bool = False
     model: dict[str, Files] = field(default_factory=dict)
     copied: dict[str, Files] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
     _typical: dict[str, float] = field(default_factory=lambda: defaultdict(lambda: 0.2))
     _syncs: Counter[str] = field(default_factory=Counter)
+    _ever: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.tree = self.work / "tree"
@@ -112,15 +117,27 @@ class Campaign:
             self._syncs[name] = ended.syncs
             assert ended.code == 0, f"{name}: {ended.said}"
             self._typical[name] = 0.7 * self._typical[name] + 0.3 * ended.seconds
+        if self.comes_late:
+            self._take_in()
         return ended
 
+    def _take_in(self) -> None:
+        """Snapshots of which nobody knew whether they would appear: whole, like every other."""
+        vault = self._open(self.address)
+        for one in {one.id for one in vault.snapshots()} - self.model.keys():
+            files = self._files_of(vault, one)
+            assert seal_of(files) in self._ever
+            self.model[one] = files
+
     def backup(self, kill: bool) -> Ended:
+        known, live = set(self.model), self.live()
+        self._ever.add(seal_of(live))
         ended = self.run("backup", self.tree, "--source", "tree", "--json", kill=kill)
-        new = self.ids(self.address) - self.model.keys()
-        assert len(new) <= 1
-        assert new or ended.killed
+        new = self.ids(self.address) - known
+        assert len(new) <= 1 or self.comes_late
         for one in new:
-            self.model[one] = self.live()
+            self.model.setdefault(one, live)
+        assert ended.killed or live in [self.model[one] for one in new]
         return ended
 
     def restore(self, kill: bool) -> Ended:
@@ -143,14 +160,16 @@ class Campaign:
 
     def copy(self, kill: bool) -> Ended:
         """What had been copied is there still; what is new is a snapshot of ours, and whole."""
+        before = [*self.model.values()]
         ended = self.run("copy", self.second, kill=kill)
         found = self.contents(self.second)
         assert {one: found.get(one) for one in self.copied} == self.copied
         new = {one: files for one, files in found.items() if one not in self.copied}
-        assert all(files in self.model.values() for files in new.values())
+        for files in new.values():
+            assert seal_of(files) in self._ever if self.comes_late else files in before
         self.copied |= new
         if not ended.killed:
-            assert all(files in found.values() for files in self.model.values())
+            assert all(files in found.values() for files in before)
         return ended
 
     def forget(self, kill: bool) -> Ended:
@@ -158,9 +177,11 @@ class Campaign:
         order = self.newest_first()
         ended = self.run("forget", "--keep-last", KEPT, kill=kill)
         left = self.ids(self.address)
-        assert set(order[:KEPT]) <= left
+        came = left - set(order)  # and may have been counted among the newest
+        assert self.comes_late or not came
+        assert set(order[: max(KEPT - len(came), 0)]) <= left
         if not ended.killed:
-            assert left == set(order[:KEPT])
+            assert left <= set(order[:KEPT]) | came
         self.model = {one: files for one, files in self.model.items() if one in left}
         return ended
 
@@ -219,6 +240,11 @@ class Campaign:
 
     def _open(self, address: str) -> Vault:
         return Vault.open(self.storage_at(address), wrap=CHEAP)
+
+
+def seal_of(files: Files) -> bytes:
+    """A digest of all of it: so that a campaign of hours may remember every state."""
+    return blake3(repr(sorted(files.items())).encode()).digest()
 
 
 def files_in(folder: Path) -> Files:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import BY_CHANCE, Crashed, Fault, FaultyStorage, Kind
+from tests.faults import BY_CHANCE, Crashed, Effect, Fault, FaultyStorage, Kind
 from tests.torture.campaign import Campaign, environ_for
 from tests.torture.zygote import Ended
 from tests.vault.storage import servers
@@ -55,6 +55,7 @@ class Disturbing:
     draw: random.Random
     clock: Clock
     _wrapped: list[FaultyStorage] = field(default_factory=list)
+    _underway: list[Effect] = field(default_factory=list)
     _active: bool = False
 
     def run(
@@ -69,19 +70,30 @@ class Disturbing:
         except SystemExit as end:
             code = int(end.code or 0)
         finally:
-            for storage in self._wrapped:
-                storage.arrive()
+            self._let_come()
             self.clock.wait(3600)
         seconds = time.monotonic() - started
         return Ended(code, self._active and code != 0, seconds, self.read())
 
     def open(self, address: str, environ: object = None) -> Storage:
         inner = self.storage_at(address)
-        if not self._active:
+        if not self._active and not self._underway:
             return inner
-        faulty = self._faulty(inner)
+        faulty = self._faulty(inner) if self._active else FaultyStorage(inner)
+        for effect in self._underway:
+            faulty.bring(effect, at=self.draw.randint(1, CALLS))
+        self._underway = []
         self._wrapped.append(faulty)
         return faulty
+
+    def _let_come(self) -> None:
+        """What is still on its way takes effect now, or in the middle of a later command."""
+        for effect in [effect for storage in self._wrapped for effect in storage.take()]:
+            # A prune says that it is at work; this process is never dead, so nobody would run.
+            if effect.name.startswith("pruning/") or self.draw.random() < 0.5:
+                effect.happen()
+            else:
+                self._underway.append(effect)
 
     def _faulty(self, inner: Storage) -> FaultyStorage:
         """One of the ways to fail."""
@@ -134,6 +146,7 @@ def campaign_on(tmp_path, monkeypatch, capsys, clock) -> Callable[..., Campaign]
             storage_at=storage_at,
             draw=draw,
             leaves_halves=True,
+            comes_late=True,
         )
 
     return make

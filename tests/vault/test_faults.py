@@ -7,11 +7,12 @@ import random
 
 import pytest
 
-from tests.faults import FaultyStorage
+from tests.faults import Fault, FaultyStorage, Kind
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
 from webapp.vault import Vault, VaultError
+from webapp.vault.errors import StorageDenied, StorageError, StorageFull
 from webapp.vault.hooks import Hooks
 from webapp.vault.storage.memory import MemoryStorage
 
@@ -52,3 +53,32 @@ def test_a_storage_that_fails_at_random_loses_nothing(seed):
     assert {key: found[key] for key in done} == done
     assert all(one in states for one in found.values())
     assert found[last.id] == states[-1]
+
+
+def test_what_a_snapshot_needs_stays_while_nobody_knows_whether_it_will_appear():
+    """Its last put failed without saying how, and takes effect after a prune."""
+    inner = MemoryStorage()
+    storage, files = FaultyStorage(inner), state(random.Random(1))
+    Vault.create(inner, wrap=KEY)
+    storage.on("put", "snapshots/", Fault(Kind.LATE, StorageError))
+    with pytest.raises(StorageError):
+        backup(storage, files)
+
+    Vault.open(inner, wrap=KEY).prune(grace_days=0, may_condemn_most=True)
+    storage.arrive()
+
+    vault = Vault.open(inner, wrap=KEY)
+    assert [contents(vault, one) for one in vault.snapshots()] == [files]
+
+
+@pytest.mark.parametrize("error", [StorageDenied, StorageFull])
+def test_nothing_stays_of_a_snapshot_that_was_refused(error):
+    inner = MemoryStorage()
+    storage = FaultyStorage(inner)
+    Vault.create(inner, wrap=KEY)
+    storage.on("put", "snapshots/", Fault(Kind.BEFORE, error))
+
+    with pytest.raises(error):
+        backup(storage, state(random.Random(1)))
+
+    assert list(inner.list("pending/")) == []

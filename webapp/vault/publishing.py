@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from webapp.items import Tally
-from webapp.vault import catalogues, processes, revoking
+from webapp.vault import catalogues, processes, removing, revoking
 from webapp.vault.chunk_store import ChunkStore
 from webapp.vault.engine import Engine, Order
 from webapp.vault.errors import (
     Lacking,
     Outrun,
     SnapshotRevoked,
+    StorageDenied,
     StorageError,
+    StorageFull,
     StorageUnavailable,
     VaultError,
 )
@@ -38,6 +40,7 @@ class Publisher:
         reliance: the packs that this backup may have relied on.
         open_store: makes a chunk store, for what must be copied out of condemned packs.
         earlier: id under which this backup announced a root that lacked something; or empty.
+        unsure: ids of snapshots that were sent, and of which nobody knows what came of them.
     """
 
     engine: Engine
@@ -49,6 +52,7 @@ class Publisher:
     reliance: Reliance
     open_store: Callable[[], ChunkStore]
     earlier: str = ""
+    unsure: set[str] = field(default_factory=set)
 
     def publish(self, tally: Tally) -> Snapshot:
         """Publish it, or say why it cannot be.
@@ -62,7 +66,7 @@ class Publisher:
             self._put_root(snapshot, PENDING)
             self.withdraw(self.earlier)
             self._make_safe()
-            self._put_root(snapshot, FINISHED)
+            self._put_final(snapshot)
             self._check_revoked()
         except (StorageUnavailable, Lacking):
             raise  # the snapshot may yet appear: its pending root must go on protecting it
@@ -74,10 +78,13 @@ class Publisher:
         return snapshot
 
     def withdraw(self, snapshot_id: str) -> None:
-        """Remove a pending root that will not be finished, if there is one."""
-        if snapshot_id:
-            with suppress(StorageError):
-                self.engine.storage.delete(PENDING + snapshot_id)
+        """Remove a pending root that will not be finished, if there is one.
+
+        That of a snapshot which may yet appear stays: nothing else protects what that needs.
+        """
+        if snapshot_id and snapshot_id not in self.unsure:
+            with suppress(VaultError):  # what cannot be removed here, a prune removes
+                removing.remove(self.engine.storage, PENDING + snapshot_id)
             self.engine.roots.forget(PENDING + snapshot_id)
 
     def _make_safe(self) -> None:
@@ -150,6 +157,16 @@ class Publisher:
         data = seal_root(engine.ring, snapshot, self.parts, folder=folder, salt=engine.salt())
         engine.storage.put(folder + snapshot.id, data)
 
+    def _put_final(self, snapshot: Snapshot) -> None:
+        """Put ``snapshots/ID``. While nobody knows what came of it, it may yet appear."""
+        self.unsure.add(snapshot.id)
+        try:
+            self._put_root(snapshot, FINISHED)
+        except (StorageDenied, StorageFull):
+            self.unsure.clear()
+            raise
+        self.unsure.clear()
+
     def _rescue(self) -> Rescued:
         """W4 and W5: copy out of condemned packs what this snapshot needs and they still hold."""
         stock = self.engine.stock
@@ -175,8 +192,8 @@ class Publisher:
     def _check_revoked(self) -> None:
         storage, name = self.engine.storage, catalogues.REVOKED + self.snapshot_id
         if any(item.name == name for item in storage.list(name)):
-            with suppress(StorageError):  # what cannot be removed here, a prune removes
-                storage.delete(FINISHED + self.snapshot_id)
+            with suppress(VaultError):  # what cannot be removed here, a prune removes
+                removing.remove(storage, FINISHED + self.snapshot_id)
             raise SnapshotRevoked(
                 "Another run took this backup for dead, so its snapshot was taken back; nothing "
                 "else is lost. Run it again. If this machine is a copy of another one, give it a "

@@ -58,6 +58,20 @@ def test_a_repeated_put_brings_back_what_was_deleted(inner):
     assert inner.objects == {"a": b"1"}
 
 
+def test_what_was_held_back_comes_in_the_middle_of_what_another_does(inner):
+    first, second = FaultyStorage(inner), FaultyStorage(inner)
+    first.on("put", "", Fault(Kind.LATE))
+    attempt(first, "a", b"1")
+    (effect,) = first.take()
+    second.bring(effect, at=2)
+
+    before = [one.name for one in second.list("a")]
+    after = [one.name for one in second.list("a")]
+
+    assert (before, after) == ([], ["a"])
+    assert (first.take(), second.take()) == ([], [])
+
+
 def test_the_same_seed_fails_in_the_same_places():
     def failures(seed):
         storage, failed = FaultyStorage(MemoryStorage(), seed=seed, odds=3), []
