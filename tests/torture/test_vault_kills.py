@@ -15,8 +15,8 @@ from tests.torture.zygote import Zygote
 from tests.vault.storage.servers import CREDENTIALS, rclone_s3
 from webapp.vault.storage.addresses import open_storage
 
-KILLS_SHORT, KILLS_LONG = 188, 4800
-KILLS_SHORT_S3, KILLS_LONG_S3 = 14, 240
+KILLS_SHORT, KILLS_LONG = 210, 4800
+KILLS_SHORT_S3, KILLS_LONG_S3 = 16, 240
 
 
 def until(campaign: Campaign, kills: int) -> Counter[str]:
