@@ -74,9 +74,20 @@ def test_two_packs_damaged_in_the_same_place_hurt_both_snapshots(storage):
 
     report = opened(storage).verify(read_data=1.0)
 
-    assert len(report.errors) == 2
-    assert hurt(report.errors) == {one.id for one in opened(storage).snapshots()}
-    assert {path for error in report.errors for path in error["paths"]} == {"tree/shared"}
+    every = sorted(one.id for one in opened(storage).snapshots())
+    assert [error["snapshots"] for error in report.errors] == [every, every]
+    assert [error["paths"] for error in report.errors] == [["tree/shared"], ["tree/shared"]]
+
+
+def test_of_two_packs_that_are_missing_each_is_named_with_the_snapshots(storage):
+    for place in places(storage, b"tree/shared"):
+        storage.delete(place.pack.object_name)
+
+    errors = opened(storage).verify().errors
+
+    every = {one.id for one in opened(storage).snapshots()}
+    packs = [error for error in errors if str(error["object"]).startswith("packs/")]
+    assert [set(error["snapshots"]) for error in packs] == [every, every]
 
 
 def test_a_copy_in_a_pack_that_was_found_damaged_before_is_not_believed(storage):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from webapp.items import StoredEntry, path_to_text
 from webapp.vault import rows
 from webapp.vault.checks.findings import MOST_PATHS, Findings
-from webapp.vault.checks.needs import entries_of
+from webapp.vault.checks.needs import Blame, entries_of
 from webapp.vault.checks.roots_check import RootsCheck
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged
@@ -19,11 +19,11 @@ from webapp.vault.manifests import Part
 
 
 class LostRange(NamedTuple):
-    """Bytes of a file that cannot be had: from *start* to before *end*, and the object to blame."""
+    """Bytes of a file that cannot be had: from *start* to before *end*, and the objects to blame."""
 
     start: int
     end: int
-    blame: str
+    blame: Blame
 
 
 @dataclass
@@ -43,10 +43,10 @@ class Harm:
     """Finds out what lost chunks mean; each distinct piece of a manifest is read once.
 
     Args:
-        lost: ids of chunks that cannot be had, and the object to blame.
+        lost: ids of chunks that cannot be had, and the objects to blame.
     """
 
-    def __init__(self, engine: Engine, lost: Mapping[bytes, str]) -> None:
+    def __init__(self, engine: Engine, lost: Mapping[bytes, Blame]) -> None:
         self._engine = engine
         self._lost = lost
         self._known: dict[bytes, dict[str, Hurt]] = {}
@@ -62,13 +62,13 @@ class Harm:
 
     def _look(self, part: Part, following: Part | None) -> dict[str, Hurt]:
         found: dict[str, Hurt] = {}
-        blame = self._lost.get(part.ref[:32])
-        if blame is not None:
+        for blame in self._lost.get(part.ref[:32], ()):
             found.setdefault(blame, Hurt()).add(span(part, following))
+        if found:
             return found
         try:
             for path, ranges in lost_files(self._engine, part, self._lost):
-                for blame in {one.blame for one in ranges}:
+                for blame in {name for one in ranges for name in one.blame}:
                     found.setdefault(blame, Hurt()).add(path_to_text(path))
         except Damaged as error:
             found.setdefault(error.object_name, Hurt()).add(span(part, following))
@@ -76,7 +76,7 @@ class Harm:
 
 
 def name_the_hurt(
-    engine: Engine, roots: RootsCheck, lost: Mapping[bytes, str], *, findings: Findings
+    engine: Engine, roots: RootsCheck, lost: Mapping[bytes, Blame], *, findings: Findings
 ) -> None:
     """Add to what was found which snapshots, and which paths in them, need lost chunks."""
     harm = Harm(engine, lost)
@@ -96,7 +96,7 @@ def span(part: Part, following: Part | None) -> str:
 
 
 def lost_files(
-    engine: Engine, part: Part, lost: Mapping[bytes, str]
+    engine: Engine, part: Part, lost: Mapping[bytes, Blame]
 ) -> Iterator[tuple[bytes, list[LostRange]]]:
     """The files of a piece of a manifest that need lost chunks: path, and which bytes.
 
@@ -111,15 +111,15 @@ def lost_files(
 
 def lost_ranges(
     entry: StoredEntry,
-    lost: Mapping[bytes, str],
+    lost: Mapping[bytes, Blame],
     resolve: Callable[[tuple[bytes, ...]], tuple[bytes, ...]],
 ) -> list[LostRange]:
     """Which bytes of a file need lost chunks; all of it if its list of references is lost."""
     refs = entry.chunks
     if refs and refs[0] == rows.LIST_MARK:
-        blamed = [lost[ref[:32]] for ref in refs[1:] if ref[:32] in lost]
+        blamed = [name for ref in refs[1:] for name in lost.get(ref[:32], ())]
         if blamed:
-            return [LostRange(0, entry.size, blamed[0])]
+            return [LostRange(0, entry.size, tuple(dict.fromkeys(blamed)))]
         refs = resolve(refs)
     if not any(ref[:32] in lost for ref in refs):
         return []
@@ -127,7 +127,7 @@ def lost_ranges(
 
 
 def _ranges(
-    entry: StoredEntry, refs: tuple[bytes, ...], lost: Mapping[bytes, str]
+    entry: StoredEntry, refs: tuple[bytes, ...], lost: Mapping[bytes, Blame]
 ) -> Iterator[LostRange]:
     at, holes = 0, list(reversed(entry.holes))
     for ref in refs:

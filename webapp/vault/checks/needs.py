@@ -14,6 +14,8 @@ from webapp.vault.manifests import Part, split_rows
 
 NOWHERE = "packs"  # what is blamed for a chunk while nobody knows which pack held it
 IN_NO_PACK = "chunks that are needed are in no pack"
+Blame = tuple[str, ...]  # names of the objects that have lost a chunk
+_NOBODY: Blame = (NOWHERE,)
 _MOST_LOST = 1_000_000
 
 
@@ -22,7 +24,7 @@ class Needs:
 
     Attributes:
         packs: names of the packs that something is needed from.
-        lost: ids of chunks that cannot be had, and the object to blame.
+        lost: ids of chunks that cannot be had, and the objects to blame.
     """
 
     def __init__(self, engine: Engine, findings: Findings) -> None:
@@ -30,7 +32,7 @@ class Needs:
         self._findings = findings
         self._seen: set[bytes] = set()
         self.packs: set[str] = set()
-        self.lost: dict[bytes, str] = {}
+        self.lost: dict[bytes, Blame] = {}
 
     def add(self, parts: list[Part], *, where: str, step: Callable[[], None]) -> None:
         """Take in what the root *where* needs."""
@@ -46,7 +48,7 @@ class Needs:
 
     def recheck(self) -> None:
         """Look again for what was in no pack: a prune may have moved it meanwhile."""
-        missing = [one for one, where in self.lost.items() if where == NOWHERE]
+        missing = [one for one, blame in self.lost.items() if blame == _NOBODY]
         if not missing:
             return
         self._engine.stock.refresh(to_read=True)
@@ -90,12 +92,18 @@ class Needs:
         if place is not None:
             self.packs.add(place.pack.name)
         elif len(self.lost) < _MOST_LOST:
-            self.lost[ref[:32]] = NOWHERE
+            self.lost[ref[:32]] = _NOBODY
         return place is not None
 
     def _lose(self, ref: bytes, error: Damaged) -> None:
         self._findings.note(error.object_name, error.problem)
-        self.lost[split_ref(ref)[0]] = error.object_name
+        self.lost[split_ref(ref)[0]] = (error.object_name,)
+
+
+def blame(lost: dict[bytes, Blame], identity: bytes, more: Blame) -> None:
+    """Say that these objects have lost a chunk, too."""
+    known = lost.get(identity, _NOBODY)
+    lost[identity] = more if known == _NOBODY else tuple(dict.fromkeys(known + more))
 
 
 def entries_of(engine: Engine, part: Part) -> Iterator[StoredEntry]:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from webapp.items import StoredEntry
 from webapp.vault import files, rows
 from webapp.vault.checks.harm import lost_ranges
-from webapp.vault.checks.needs import entries_of
+from webapp.vault.checks.needs import Blame, entries_of
 from webapp.vault.chunking import WINDOW_BYTES, profile_of
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged
@@ -31,7 +31,7 @@ class Resupply:
     def __init__(
         self,
         engine: Engine,
-        lost: Mapping[bytes, str],
+        lost: Mapping[bytes, Blame],
         *,
         find: Find,
         keep: Callable[[bytes], bytes] | None,

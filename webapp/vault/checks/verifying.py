@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from webapp.vault import catalogues
 from webapp.vault.checks import needs, pack_check, parallel
@@ -64,7 +65,7 @@ class Verification:
 
     Attributes:
         damaged: what reading packs whole has shown of those that are not as written.
-        lost: ids of needed chunks that cannot be had, and the object to blame.
+        lost: ids of needed chunks that cannot be had, and the objects to blame.
         is_sure: whether it is known which packs are condemned.
     """
 
@@ -80,7 +81,7 @@ class Verification:
         self.needs = needs.Needs(engine, self.findings)
         self.roots = RootsCheck(engine, self.findings)
         self.damaged: dict[str, pack_check.PackCheck] = {}
-        self.lost: dict[bytes, str] = {}
+        self.lost: dict[bytes, needs.Blame] = {}
         self.packs_read = 0
         self.is_sure = False
 
@@ -242,7 +243,8 @@ class Verification:
         if not self.lost:
             return
         blame_missing_packs(self._engine, self.lost)
-        for name in set(self.lost.values()) - self.findings.names():
+        blamed = set(chain.from_iterable(self.lost.values()))
+        for name in blamed - self.findings.names():
             problem = needs.IN_NO_PACK if name == needs.NOWHERE else "it is missing"
             self.findings.note(name, problem, kind=MISSING)
         name_the_hurt(self._engine, self.roots, self.lost, findings=self.findings)
@@ -253,7 +255,9 @@ class Verification:
         copies = SecondCopies(self._engine, bad=bad, sound=self._sound)
         for found in bad.values():
             left = [one for one in found.lost if not copies.has(one)]
-            self.lost |= dict.fromkeys(left, FOLDER + found.name)
+            blame = (FOLDER + found.name,)
+            for one in left:
+                needs.blame(self.lost, one, blame)
             if found.lost and not left:
                 words = "what is damaged in it lies whole in other packs, too; nothing is lost."
                 self._report.notes.append(f"{FOLDER}{found.name}: {words}")
