@@ -145,3 +145,34 @@ def test_the_readme_names_every_setting_and_no_other():
     listed = set(re.findall(r"^\| `LASTGOOD_([A-Z_]+)`", README, re.MULTILINE))
 
     assert listed == set(VARIABLES)
+
+
+DELETING = {"removing.py", "storage"}  # below the vault's folder
+MAY_DELETE = {"ground", "self._ground", "self"}  # a prune's own, which removes like all others
+
+
+def deletes(tree: ast.AST) -> Iterator[str]:
+    """Whose ``delete`` is named anywhere in a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "delete":
+            yield ast.unparse(node.value)
+
+
+def test_only_one_function_of_the_vault_deletes():
+    """It reads ``config`` again before each, so that no release collects a later one's data."""
+    vault = WEBAPP / "vault"
+    modules = [
+        path
+        for folder in (vault, WEBAPP / "standalone", WEBAPP / "cli" / "vault")
+        for path in sorted(folder.rglob("*.py"))
+        if path.relative_to(folder).parts[0] not in DELETING
+    ]
+
+    found = {
+        name_of(path): others
+        for path in modules
+        if (others := set(deletes(ast.parse(path.read_text()))) - MAY_DELETE)
+    }
+
+    assert len(modules) > 100
+    assert found == {}

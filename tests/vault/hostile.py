@@ -14,6 +14,7 @@ from tests.vault.conftest import KEY
 from tests.vault.sources import LONG_AGO, MemorySource, Notes, file, folder
 from webapp.vault import Vault, VaultError, boxes, rows
 from webapp.vault.engine import Engine
+from webapp.vault.hooks import Hooks
 from webapp.vault.ids import chunk_id, make_ref
 from webapp.vault.manifests import Part, pack_parts
 from webapp.vault.packs import GRAIN_BYTES, Place, build_catalogue, build_segment
@@ -31,6 +32,7 @@ from webapp.vault.sealing import (
 from webapp.vault.storage.memory import MemoryStorage
 
 SNAPSHOT = "ab" * 16
+PATIENT = Hooks(sleep=lambda seconds: None)
 MOST_READ = 1 << 20
 Change = Callable[[bytes], bytes]
 
@@ -75,6 +77,8 @@ class Forge:
         times = struct.pack("<IQI", 1, LONG_AGO, 2) + b"y" * 64
         self.box("checked/" + "cd" * 16, b"V", "checked", times)
         entries = json.dumps([asdict(Entry(what=What.TAG, snapshot=SNAPSHOT, id="cd" * 16))])
+        self.box("writing/" + "cd" * 16, b"W", "writing", b"x" * 64, b"r" * 16 + b"t" * 8)
+        self.box("pruning/" + "cd" * 16, b"P", "pruning", b'{"at_ns": 1, "host": "h", "pid": 9}')
         self.box("labels/" + "cd" * 16, b"L", "labels", entries.encode())
         self.box("forgotten/" + "cd" * 16, b"F", "forgotten", entries.encode())
         return self.storage
@@ -119,9 +123,9 @@ class Forge:
             self.engine.ring, b"S", name, parts=both, salt=b"1" * 32
         )
 
-    def box(self, name: str, kind: bytes, what: str, content: bytes) -> None:
+    def box(self, name: str, kind: bytes, what: str, *contents: bytes) -> None:
         if what in self.change:
-            parts = (self.changed(what, content),)
+            parts = tuple(self.changed(what, one) for one in contents)
             sealed = boxes.seal(self.engine.ring, kind, name, parts=parts, salt=b"2" * 32)
             self.storage.objects[name] = sealed
 
@@ -179,9 +183,9 @@ def base() -> dict[str, bytes]:
 
 def use(storage: MemoryStorage) -> None:
     """Everything that reads what is stored. Only the vault's own errors may come out of it."""
-    for step in (check, read_all, look_up, mend, back_up):
+    for step in (check, read_all, look_up, mend, back_up, prune, prune_late):
         with suppress(VaultError):
-            step(Vault.open(storage, wrap=KEY))
+            step(Vault.open(storage, wrap=KEY, hooks=PATIENT))
 
 
 def check(vault: Vault) -> None:
@@ -221,6 +225,21 @@ def mend(vault: Vault) -> None:
 def back_up(vault: Vault) -> None:
     items = [(file(b"tree/a", user="u"), b"a" * 100), (file(b"tree/b"), b"b")]
     vault.backup(MemorySource(folder(b"tree"), *items), name="site", report=Notes())
+
+
+def prune(vault: Vault) -> None:
+    vault.prune(dry_run=True)
+
+
+def prune_late(vault: Vault) -> None:
+    """Where lists show changes late, another prune's word is read, too."""
+    storage = LateStorage()
+    storage.objects = dict(vault._engine.storage.inner.objects)  # type: ignore[attr-defined]
+    Vault.open(storage, wrap=KEY, hooks=PATIENT).prune(grace_days=0, may_condemn_most=True)
+
+
+class LateStorage(MemoryStorage):
+    settle_seconds = 1.0
 
 
 assert HEAD_BYTES == 72

@@ -21,7 +21,7 @@ MOST_READ = 8 << 20
 HUGE = 20 << 30
 KINDS = [
     "checked", "condemned", "config", "config-copy", "forgotten", "index", "key-changes", "keys",
-    "keys-copy", "labels", "packs", "pending", "revoked", "snapshots",
+    "keys-copy", "labels", "packs", "pending", "pruning", "revoked", "snapshots", "writing",
 ]  # fmt: skip
 
 

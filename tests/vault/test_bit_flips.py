@@ -12,7 +12,8 @@ import pytest
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
-from webapp.vault import Damaged, Vault, VaultError, WrongKey, boxes
+from webapp.vault import Damaged, Vault, VaultError, WrongKey, boxes, unfinished
+from webapp.vault.pruning import alone
 from webapp.vault.retention.ledger import Entry, What
 from webapp.vault.sealing import HEAD_BYTES, MARK_BYTES, PRELUDE_BYTES
 from webapp.vault.snapshots import seal_root
@@ -54,6 +55,10 @@ def add_rare_objects(vault: Vault, storage: MemoryStorage) -> None:
     storage.put(mark, boxes.seal(engine.ring, b"C", mark, parts=(b"x" * 32,), salt=engine.salt()))
     mark = "revoked/" + "cd" * 16
     storage.put(mark, boxes.seal(engine.ring, b"R", mark, parts=(b"",), salt=engine.salt()))
+    unfinished.announce(engine, ["ee" * 32], run=b"r" * 16)
+    mark = alone.FOLDER + "cd" * 16
+    who = b'{"at_ns": 1}'
+    storage.put(mark, boxes.seal(engine.ring, alone.KIND, mark, parts=(who,), salt=engine.salt()))
     said = [Entry(what=What.TAG, snapshot=newest.id, text="monthly")]
     engine.roots.ledger.add(said, new_id=engine.new_id, salt=engine.salt)
     said = [Entry(what=What.FORGET, snapshot="00" * 16)]
@@ -109,7 +114,7 @@ def readable(storage: MemoryStorage) -> dict[str, dict[bytes, bytes]]:
 
 KINDS = [
     "config", "config-copy", "keys", "keys-copy", "key-changes", "packs", "index", "snapshots",
-    "pending", "condemned", "checked", "forgotten", "labels", "revoked",
+    "pending", "condemned", "checked", "forgotten", "labels", "revoked", "writing", "pruning",
 ]  # fmt: skip
 
 

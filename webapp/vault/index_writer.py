@@ -6,9 +6,9 @@ import threading
 from contextlib import suppress
 
 from webapp.items import Tally
-from webapp.vault import catalogues, unfinished
+from webapp.vault import catalogues, removing, unfinished
 from webapp.vault.engine import Engine
-from webapp.vault.errors import ObjectExists, StorageError
+from webapp.vault.errors import ObjectExists, VaultError
 from webapp.vault.packs import PackInfo
 
 _PACKS_PER_INDEX = 64
@@ -57,8 +57,8 @@ class IndexWriter:
     def finish(self) -> None:
         """A root needs these packs now: prunes need not be told any more."""
         for name in self._announced:
-            with suppress(StorageError):  # what cannot be removed here, a prune removes
-                self._engine.storage.delete(name)
+            with suppress(VaultError):  # what cannot be removed here, a prune removes
+                removing.remove(self._engine.storage, name)
         self._announced = []
 
     def _note(self, info: PackInfo, size_bytes: int) -> None:

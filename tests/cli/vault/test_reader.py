@@ -142,6 +142,22 @@ def test_a_part_is_restored_alone(vault, place, read, tmp_path):
     assert [path.name for path in restored.iterdir()] == ["deep"]
 
 
+def test_what_backups_and_prunes_say_while_they_are_at_work_is_none_of_the_readers_business(
+    vault, place, read, tmp_path
+):
+    make_tree(tmp_path / "tree")
+    vault("backup", place, tmp_path / "tree")
+    for folder in ("writing", "pruning", "checked", "key-changes"):
+        (place / folder).mkdir(exist_ok=True)
+        (place / folder / ("ab" * 16)).write_bytes(b"whatever")
+
+    verified = read(place, "verify")
+    restored = read(place, "restore", "latest", tmp_path / "out")
+
+    assert (verified.stderr, verified.returncode) == ("", 0)
+    assert (restored.stderr, restored.returncode) == ("", 0)
+
+
 def test_the_kept_sample_is_listed_verified_and_restored(read, tmp_path):
     phrase = "correct horse battery staple"
 

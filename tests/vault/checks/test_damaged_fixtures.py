@@ -9,7 +9,17 @@ import pytest
 
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
-from webapp.vault import ConsoleKey, Damaged, NotAVault, Vault, config, documents
+from webapp.vault import (
+    ConsoleKey,
+    Damaged,
+    NotAVault,
+    Vault,
+    boxes,
+    config,
+    documents,
+    unfinished,
+)
+from webapp.vault.pruning import alone
 from webapp.vault.snapshots import seal_root
 from webapp.vault.storage.memory import MemoryStorage
 
@@ -191,12 +201,46 @@ def coverage_cut(storage):
     return name, "record 0 is damaged"
 
 
+def announcement_cut(storage):
+    name = unfinished.announce(engine_of(storage), ["ee" * 32], run=b"r" * 16)
+    storage.objects[name] = storage.objects[name][:2000]
+    return name, "record 0 is damaged"
+
+
+def announcement_of_another_name(storage):
+    old = unfinished.announce(engine_of(storage), ["ee" * 32], run=b"r" * 16)
+    new = "writing/" + "ab" * 16
+    storage.objects[new] = storage.objects.pop(old)
+    return new, "record 0 is damaged"
+
+
+def announcement_malformed(storage):
+    return boxed(storage, "writing/" + "ab" * 16, unfinished.KIND, b"x" * 33)
+
+
+def prunes_word_malformed(storage):
+    return boxed(storage, "pruning/" + "ab" * 16, alone.KIND, b"[]")
+
+
+def boxed(storage, name, kind, content):
+    """Sealed by a holder of the key, and wrong inside."""
+    engine = engine_of(storage)
+    sealed = boxes.seal(engine.ring, kind, name, parts=(content,), salt=engine.salt())
+    storage.objects[name] = sealed
+    words = {
+        unfinished.KIND: "its list of packs is malformed",
+        alone.KIND: "what it says of a prune is malformed",
+    }
+    return name, words[kind]
+
+
 HARMS = [
     pack_missing, pack_missing_without_index, trailer_cut, trailer_overwritten, pack_renamed,
     pack_empty, pack_of_another_kind, key_file_cut, key_file_missing, key_file_renamed,
     config_missing, config_rolled_back, config_forged, snapshot_forged, snapshot_renamed,
     pending_passed_off_as_finished, snapshot_left_out, snapshot_rolled_back,
-    index_object_of_another_name, coverage_cut,
+    index_object_of_another_name, coverage_cut, announcement_cut, announcement_of_another_name,
+    announcement_malformed, prunes_word_malformed,
 ]  # fmt: skip
 
 

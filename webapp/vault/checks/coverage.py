@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from webapp.vault import boxes
+from webapp.vault import boxes, removing
 from webapp.vault.engine import Engine
-from webapp.vault.errors import Damaged, ObjectMissing, StorageDenied
+from webapp.vault.errors import Damaged, NewerFormat, ObjectMissing, StorageDenied
 
 FOLDER = "checked/"
 KIND = b"V"
@@ -155,8 +155,8 @@ class Coverage:
         for name in [name for name, adds in self._objects.items() if not adds]:
             try:
                 with suppress(ObjectMissing):
-                    engine.storage.delete(name)
-            except StorageDenied:
+                    removing.remove(engine.storage, name)
+            except (StorageDenied, NewerFormat, Damaged):
                 return False
             del self._objects[name]
         return True

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-from webapp.vault import boxes, catalogues, config
+from webapp.vault import boxes, catalogues, removing
 from webapp.vault.checks.findings import DAMAGED
 from webapp.vault.checks.repairs import Repairs
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Halted, ObjectExists, ObjectMissing
 from webapp.vault.retention.ledger import FORGOTTEN, LABELS, Entry, What
+from webapp.vault.pruning import alone
 from webapp.vault.snapshots import FINISHED, PENDING
 from webapp.vault.transfer import key_changes
 
@@ -25,6 +26,7 @@ _LOSES = {
     catalogues.REVOKED: "given up",
     FORGOTTEN: "given up; what it said was forgotten is in sight again",
     LABELS: "given up; tags, pins and holds that it gave are lost",
+    alone.FOLDER: "given up; a prune that is at work is not seen by others",
     key_changes.FOLDER: "given up; look at the list of keys",
 }
 
@@ -65,9 +67,8 @@ def _remove(engine: Engine, name: str) -> None:
         _say_forgotten(engine, identity)
     if _folder(name) == PENDING:
         _revoke(engine, identity)
-    config.read(engine.storage)
     with suppress(ObjectMissing):
-        engine.storage.delete(name)
+        removing.remove(engine.storage, name)
 
 
 def _say_forgotten(engine: Engine, identity: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from webapp.vault import config, documents, keys
+from webapp.vault import config, documents, keys, removing
 from webapp.vault.checks.repairs import Repairs
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged, ObjectExists, ObjectMissing
@@ -64,6 +64,6 @@ def _sound(engine: Engine, name: str) -> tuple[bytes, documents.Document] | None
 def _replace(engine: Engine, name: str, data: bytes) -> None:
     """Put *data* in the place of a bad copy; the good one is there all the while."""
     with suppress(ObjectMissing):
-        engine.storage.delete(name)
+        removing.remove(engine.storage, name)
     with suppress(ObjectExists):
         engine.storage.put(name, data)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from webapp.items import Tally
-from webapp.vault import catalogues, packs
+from webapp.vault import catalogues, packs, removing, unfinished
 from webapp.vault.checks import coverage
 from webapp.vault.checks.distrust import distrust
 from webapp.vault.checks.inventory import known_info
@@ -20,6 +20,10 @@ from webapp.vault.packs import FOLDER, PackInfo
 from webapp.vault.pipeline import Pipeline
 
 _PACKS_PER_INDEX = 64
+_HINTS = {
+    coverage.FOLDER: "removed; what it said is read again in time",
+    unfinished.FOLDER: "removed; a backup that goes on stores again what a prune takes",
+}
 
 
 def _nothing() -> None:
@@ -90,7 +94,7 @@ def mend_index(engine: Engine, wrong: dict[str, PackCheck], repairs: Repairs) ->
         except Damaged:
             repairs.did(item.name, "removed; what it listed is listed again")
             if not repairs.is_dry:
-                engine.storage.delete(item.name)
+                _remove(engine, item.name)
             continue
         if any(info.name in truth for info in infos):
             repairs.did(item.name, "made again from the packs' trailers")
@@ -119,13 +123,17 @@ def list_unlisted(engine: Engine, repairs: Repairs) -> None:
 def _rewrite(engine: Engine, old: str, infos: list[PackInfo]) -> None:
     identity, salt = engine.new_id(), engine.salt()
     catalogues.write(engine.storage, engine.ring, infos, identity=identity, salt=salt)
-    engine.storage.delete(old)
+    _remove(engine, old)
 
 
-def drop_coverage(engine: Engine, broken: set[str], repairs: Repairs) -> None:
-    """Remove coverage objects that cannot be read: what they said is read again in time."""
-    for name in sorted(name for name in broken if name.startswith(coverage.FOLDER)):
-        repairs.did(name, "removed; what it said is read again in time")
+def drop_hints(engine: Engine, broken: set[str], repairs: Repairs) -> None:
+    """Remove hints that cannot be read: what they said costs work at most."""
+    for name in sorted(name for name in broken if name.startswith(tuple(_HINTS))):
+        repairs.did(name, _HINTS[name.partition("/")[0] + "/"])
         if not repairs.is_dry:
-            with suppress(ObjectMissing):
-                engine.storage.delete(name)
+            _remove(engine, name)
+
+
+def _remove(engine: Engine, name: str) -> None:
+    with suppress(ObjectMissing):
+        removing.remove(engine.storage, name)

@@ -20,7 +20,7 @@ from webapp.vault.checks.mending_documents import mend_documents
 from webapp.vault.checks.mending_packs import (
     Mender,
     condemn,
-    drop_coverage,
+    drop_hints,
     mend_index,
     salvage,
 )
@@ -80,7 +80,7 @@ class _Repair:
         before = self._verify(self._engine, read_data=1.0)
         self._report.found = before.findings.errors()
         mend_documents(self._engine, self._repairs)
-        drop_coverage(self._engine, before.findings.names(), self._repairs)
+        drop_hints(self._engine, before.findings.names(), self._repairs)
         if before.is_sure:
             self._mend_data(before)
         else:

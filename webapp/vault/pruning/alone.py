@@ -75,7 +75,7 @@ def _read(ground: Ground, name: str) -> Json | None:
     except Damaged as error:
         raise Halted(
             f"Prune stopped: {error}, so nobody knows whether another prune is at work. If there "
-            f"is none, remove {name} from the vault's place."
+            f"is none, give that object up: lastgood vault repair VAULT --give-up {name}"
         ) from error
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from webapp.vault import config, revoking
+from webapp.vault import removing, revoking
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Halted, ObjectMissing, StorageLocked, VaultError
 from webapp.vault.pruning.copying import Copier
@@ -50,9 +50,8 @@ class Ground:
             NewerFormat: a later release uses the vault meanwhile; its data is not ours to judge.
             StorageDenied: these credentials may not.
         """
-        config.read(self.engine.storage)
         with suppress(ObjectMissing):
-            self._deletes.delete(name)
+            removing.remove(self.engine.storage, name, by=self._deletes)
 
     def delete_unless_locked(self, name: str) -> bool:
         """As ``delete``, but what is locked against deletion stays; say whether it is gone."""

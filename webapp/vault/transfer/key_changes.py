@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 
 from blake3 import blake3
 
-from webapp.vault import documents, keys, processes, twins
+from webapp.vault import documents, keys, processes, removing, twins
 from webapp.vault.engine import Engine
-from webapp.vault.errors import Busy, Damaged, KeysDestroyed, ObjectMissing, StorageError
+from webapp.vault.errors import Busy, Damaged, KeysDestroyed, ObjectMissing, VaultError
 from webapp.vault.snapshots import moment
 from webapp.vault.storage.base import Storage
 
@@ -53,8 +53,8 @@ def changing(engine: Engine, action: str, *, adds: str = "", removes: str = "") 
             is_kept = False
     finally:
         if not is_kept:
-            with suppress(StorageError):
-                engine.storage.delete(mine)
+            with suppress(VaultError):
+                removing.remove(engine.storage, mine)
 
 
 def check_destroyed(storage: Storage) -> None:
@@ -83,7 +83,7 @@ def delete_slot(storage: Storage, slot_id: str) -> None:
     """Remove both copies; safe to repeat."""
     for name in reversed(keys.slot_names(slot_id)):
         with suppress(ObjectMissing):
-            storage.delete(name)
+            removing.remove(storage, name)
 
 
 def _remove(engine: Engine, slot_id: str, mine: str, marker: documents.Document) -> None:
@@ -91,7 +91,7 @@ def _remove(engine: Engine, slot_id: str, mine: str, marker: documents.Document)
         delete_slot(engine.storage, slot_id)
     except BaseException as error:
         _given_up.add(mine)
-        if isinstance(error, StorageError):
+        if isinstance(error, VaultError):
             _give_up(engine, mine, marker)
         raise
 
@@ -100,9 +100,9 @@ def _give_up(engine: Engine, mine: str, marker: documents.Document) -> None:
     """Say that we are no more at what our *marker* says, so that anybody may finish it now."""
     over: documents.Document = {**marker, "over": True}
     over["mac"] = _mac(engine, over)
-    with suppress(StorageError):  # then others wait until it is old
+    with suppress(VaultError):  # then others wait until it is old
         engine.storage.put(FOLDER + engine.new_id().hex(), documents.encode(over))
-        engine.storage.delete(mine)
+        removing.remove(engine.storage, mine)
 
 
 def _settle_others(engine: Engine) -> None:
@@ -119,7 +119,7 @@ def _settle_others(engine: Engine) -> None:
             raise _busy(marker)
         _complete(engine, marker)
         with suppress(ObjectMissing):
-            engine.storage.delete(name)
+            removing.remove(engine.storage, name)
 
 
 def _require_alone(engine: Engine, mine: str) -> None:
