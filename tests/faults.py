@@ -5,8 +5,8 @@
     FaultyStorage(inner, stop_at=17)                 a crash: the 17th call and all later ones
     FaultyStorage(inner, stale_seconds=30, monotonic=clock)   lists are 30 seconds behind
 
-``calls`` holds what was called. ``arrive`` lets come what a network held back; ``take`` hands it over, and
-another storage's ``bring`` lets it come in the middle of what somebody does later.
+``calls`` holds what was called. ``arrive`` lets come what a network held back; ``take`` hands it
+over, and the ``bring`` of another storage lets it come in the middle of what that one does.
 """
 
 from __future__ import annotations

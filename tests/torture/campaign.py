@@ -48,7 +48,8 @@ class Campaign:
         storage_at: for our own looking; undisturbed.
         leaves_halves: the place breaks its promise that a put is whole or absent. What it leaves
             is named by ``verify``, and must not be anything that a snapshot needs.
-        comes_late: what a disturbed command sent may take effect during a later one, a snapshot, too.
+        comes_late: what a disturbed command sent may take effect during a later one, even a
+            snapshot.
     """
 
     runner: Runner

@@ -11,7 +11,8 @@ from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.test_bit_flips import add_rare_objects, kinds
 from tests.vault.trees import contents
-from webapp.vault import Vault, VaultError, packs
+from webapp.vault import Halted, Vault, VaultError, packs
+from webapp.vault.hooks import Hooks
 from webapp.vault.index_table import Table
 from webapp.vault.storage.base import StoredObject
 from webapp.vault.storage.memory import MemoryStorage
@@ -110,6 +111,15 @@ def test_beside_an_object_of_gigabytes_everything_ends_with_a_sentence(sound, ki
     ):
         with suppress(VaultError):
             act(Vault.open(storage, wrap=KEY))
+
+
+def test_another_prunes_word_of_gigabytes_stops_a_prune_and_is_not_read_whole(sound):
+    storage = swollen(sound, "pruning", is_begun=False)
+    storage.settle_seconds = 1.0
+    patient = Hooks(sleep=lambda seconds: None)
+
+    with pytest.raises(Halted, match=storage.name):
+        Vault.open(storage, wrap=KEY, hooks=patient).prune()
 
 
 def test_a_trailer_behind_gigabytes_is_not_believed(sound):

@@ -23,7 +23,8 @@ from webapp.vault.storage.memory import MemoryStorage
 
 PARTS = [
     "facts", "content", "row", "manifest chunk", "list", "root facts", "root parts", "index",
-    "condemned", "checked", "labels", "forgotten", "writing", "pruning", "data segment", "manifest segment",
+    "condemned", "checked", "labels", "forgotten", "writing", "pruning", "data segment",
+    "manifest segment",
     "data catalogue", "manifest catalogue", "data head", "manifest head",
 ]  # fmt: skip
 NUMBERS = [0, 1, 2, 3, 35, 36, 255, 4095, 1 << 16, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1]

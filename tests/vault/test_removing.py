@@ -10,8 +10,16 @@ import pytest
 
 from tests.vault.conftest import KEY
 from tests.vault.sources import MemorySource, Notes, file, folder
-from webapp.vault import ConsoleKey, NewerFormat, SnapshotRevoked, Vault, boxes, config, documents
-from webapp.vault import unfinished
+from webapp.vault import (
+    ConsoleKey,
+    NewerFormat,
+    SnapshotRevoked,
+    Vault,
+    boxes,
+    config,
+    documents,
+    unfinished,
+)
 from webapp.vault.hooks import Hooks
 from webapp.vault.storage.memory import MemoryStorage
 from webapp.vault.transfer import slots

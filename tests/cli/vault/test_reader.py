@@ -147,9 +147,9 @@ def test_what_backups_and_prunes_say_while_they_are_at_work_is_none_of_the_reade
 ):
     make_tree(tmp_path / "tree")
     vault("backup", place, tmp_path / "tree")
-    for folder in ("writing", "pruning", "checked", "key-changes"):
-        (place / folder).mkdir(exist_ok=True)
-        (place / folder / ("ab" * 16)).write_bytes(b"whatever")
+    for kind in ("writing", "pruning", "checked", "key-changes"):
+        (place / kind).mkdir(exist_ok=True)
+        (place / kind / ("ab" * 16)).write_bytes(b"whatever")
 
     verified = read(place, "verify")
     restored = read(place, "restore", "latest", tmp_path / "out")

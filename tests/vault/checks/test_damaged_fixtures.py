@@ -204,7 +204,7 @@ def coverage_cut(storage):
 def announcement_cut(storage):
     name = unfinished.announce(engine_of(storage), ["ee" * 32], run=b"r" * 16)
     storage.objects[name] = storage.objects[name][:2000]
-    return name, "record 0 is damaged"
+    return name, "record 1 is damaged"
 
 
 def announcement_of_another_name(storage):

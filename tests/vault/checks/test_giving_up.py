@@ -9,6 +9,7 @@ from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.test_bit_flips import add_rare_objects
 from tests.vault.trees import contents
 from webapp.vault import Halted, NewerFormat, Vault, VaultError, config
+from webapp.vault.hooks import Hooks
 from webapp.vault.storage.memory import MemoryStorage
 
 FOLDERS = ["condemned", "forgotten", "labels", "pending", "pruning", "revoked", "snapshots"]
@@ -58,6 +59,21 @@ def test_what_cannot_be_read_stops_a_prune_until_it_is_given_up(sound, folder):
     assert vault.verify(read_data=1.0).ok
     assert all(contents(vault, one) == CONTENT for one in vault.snapshots())
     assert len(vault.snapshots()) == (1 if folder == "snapshots" else 2)
+
+
+def test_a_prunes_word_that_nobody_can_read_stops_prunes_until_it_is_given_up(sound):
+    """Where lists show changes late, and only one may be at work."""
+    storage, name = harmed(sound, "pruning")
+    storage.settle_seconds = 1.0
+    vault = Vault.open(storage, wrap=KEY, hooks=Hooks(sleep=lambda seconds: None))
+    with pytest.raises(Halted, match=f"--give-up {name}"):
+        vault.prune()
+    assert [one["object"] for one in vault.repair().left] == [name]
+
+    vault.repair(give_up=[name])
+
+    vault.prune()
+    assert vault.verify().ok
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -14,8 +14,8 @@ from webapp.vault.checks.findings import DAMAGED
 from webapp.vault.checks.repairs import Repairs
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Halted, ObjectExists, ObjectMissing
-from webapp.vault.retention.ledger import FORGOTTEN, LABELS, Entry, What
 from webapp.vault.pruning import alone
+from webapp.vault.retention.ledger import FORGOTTEN, LABELS, Entry, What
 from webapp.vault.snapshots import FINISHED, PENDING
 from webapp.vault.transfer import key_changes
 

@@ -19,7 +19,7 @@ from webapp.vault.manifests import Part
 
 
 class LostRange(NamedTuple):
-    """Bytes of a file that cannot be had: from *start* to before *end*, and the objects to blame."""
+    """Bytes of a file that cannot be had, from *start* to before *end*, and whom to blame."""
 
     start: int
     end: int

@@ -69,7 +69,7 @@ def _read(ground: Ground, name: str) -> Json | None:
     """What a prune said of itself; None if it has ended."""
     engine = ground.engine
     try:
-        return unpack(name, boxes.unseal(engine.ring, KIND, name, engine.storage.get(name)))
+        return unpack(name, boxes.load(engine.storage, engine.ring, KIND, name))
     except ObjectMissing:
         return None
     except Damaged as error:
