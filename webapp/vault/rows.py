@@ -184,7 +184,11 @@ def is_unsure_at(row: bytes, content_at: int) -> bool:
 
 
 def is_listed(content: bytes) -> bool:
-    return bool(content[32] & LISTED)
+    """Whether its references lie in manifest chunks. Raises ``Damaged`` if it is cut short."""
+    try:
+        return bool(content[32] & LISTED)
+    except IndexError:
+        raise Damaged("manifest", "a file's content part is cut short") from None
 
 
 def content_at(row: bytes) -> int:
@@ -195,7 +199,8 @@ def content_at(row: bytes) -> int:
 def chunk_ids(content: bytes) -> list[bytes]:
     """The ids that a content part refers to, without taking it apart."""
     first = _CONTENT.size
-    if content[_HOLE_COUNT_AT:first] == _NO_HOLE_ONE_REF:
+    is_usual = content[_HOLE_COUNT_AT:first] == _NO_HOLE_ONE_REF
+    if is_usual and len(content) == first + REF.size:
         return [content[first : first + 32]]
     return [ref[:32] for ref in unpack_content(content).refs]
 
