@@ -11,18 +11,19 @@ import pytest
 from tests.services.conftest import enter, website, www
 from webapp import cli
 from webapp.cli import waiting
-from webapp.extensions import doorbell
-from webapp.jobs import worker
+from webapp.extensions import db, doorbell
 from webapp.services import work
+from webapp.services.processes import WORKER, Presence
 from webapp.settings import Settings
 
 __all__ = ["enter", "website", "www"]
 
 
 @pytest.fixture
-def working(monkeypatch, settings):
+def working(monkeypatch, app):
     """A worker that does everything at once when the doorbell rings."""
-    worker.touch(settings)
+    with app.app_context():
+        Presence(db.engine, WORKER).show()
 
     def bound(_app, _settings):
         doorbell.ring = lambda run_id: work.carry_out(run_id, owner="test")

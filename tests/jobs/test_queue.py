@@ -12,9 +12,14 @@ from webapp import clock
 from webapp.domain.plans import PlanState
 from webapp.domain.runs import RunState
 from webapp.extensions import db, doorbell
-from webapp.jobs import scheduler, worker
-from webapp.models import RestorePlan
-from webapp.services import captures, plan_states, plans, sets, surroundings
+from webapp.jobs import bells, scheduler, worker
+from webapp.models import ProcessSign, RestorePlan
+from webapp.services import captures, plan_states, plans, processes, sets, surroundings
+
+
+@pytest.fixture(params=["own", "redis"])
+def queue_kind(request):
+    return request.param
 
 
 @pytest.fixture
@@ -80,7 +85,7 @@ def test_a_lost_message_is_rung_again_by_the_sweep(queue, app, enter, website):
 
 def test_a_queue_that_does_not_answer_loses_no_run(app, enter, website, monkeypatch, caplog):
     queue = app.extensions["queue"]
-    monkeypatch.setattr(queue, "_path", "/nowhere/at/all/queue.db")
+    monkeypatch.setattr(queue, "_url", "sqlite:////nowhere/at/all/queue.db")
     doorbell.ring = queue.ring
 
     run, is_new = captures.start(enter("olga"), website.id)
@@ -118,10 +123,87 @@ def test_the_tick_closes_plans_after_their_day(queue, app, enter, website):
     assert plan_states.expire(at=clock.now()) == 0
 
 
-def test_a_worker_shows_that_it_lives(settings):
-    assert not worker.is_alive(settings)
+@pytest.mark.parametrize("forged", [b"", b"no signature", b"pickle:" + b"0" * 64, b"\x80\x05N.:x"])
+def test_a_message_that_is_not_ours_is_dropped_and_logged(queue, enter, website, forged, caplog):
+    queue.huey.storage.enqueue(forged)
+    run, _ = captures.start(enter("olga"), website.id)
 
-    worker.touch(settings)
+    waiting = queue.pending()
+    dropped = queue.huey.dequeue()
+    deliver(queue)
 
-    assert worker.is_alive(settings)
-    assert not worker.is_alive(settings, within_seconds=-1)
+    assert (waiting, dropped) == ({run.id}, None)
+    assert "is not ours" in caplog.text
+    assert again(run).status is RunState.SUCCEEDED
+
+
+def test_a_message_of_another_installation_is_not_ours(queue, settings):
+    other = bells.hung_at(settings.queue_url, name=queue.huey.name, key=b"another")
+    other.task(name="runs.execute")(print)(str(uuid4()))
+
+    assert queue.pending() == set()
+    assert queue.huey.dequeue() is None
+
+
+def test_a_run_whose_message_was_forged_away_is_rung_again(queue, app, enter, website):
+    run, _ = captures.start(enter("olga"), website.id)
+    queue.huey.flush()
+    queue.huey.storage.enqueue(b"not ours")
+    run.rung_at = clock.now() - timedelta(seconds=30)
+    db.session.commit()
+
+    worker.sweep_once(app)
+    deliver_all_but_forged = queue.huey.dequeue()
+
+    assert deliver_all_but_forged is None
+    assert deliver(queue) == 1
+    assert again(run).status is RunState.SUCCEEDED
+
+
+def test_a_worker_shows_that_it_lives_and_what_it_sees(queue):
+    worker_lives = lambda: processes.is_alive(processes.WORKER)  # noqa: E731
+    presence = processes.Presence(db.engine, processes.WORKER)
+    before = (worker_lives(), processes.trouble())
+    db.session.rollback()
+
+    presence.show()
+    healthy = (worker_lives(), processes.trouble())
+    db.session.rollback()
+    presence.show(queue_problem="connection refused")
+    lame = (worker_lives(), processes.trouble())
+
+    assert before == (False, "")
+    assert healthy == (True, "")
+    assert lame[0]
+    assert "queue does not answer" in lame[1]
+
+
+def test_a_worker_that_fell_silent_is_missed(queue):
+    processes.Presence(db.engine, processes.WORKER).show()
+    db.session.query(ProcessSign).update({"seen_at": clock.now() - timedelta(minutes=1)})
+    db.session.commit()
+
+    assert not processes.is_alive(processes.WORKER)
+    assert "No worker is running" in processes.trouble()
+
+
+def test_signs_of_the_long_dead_are_cleared_away(queue):
+    processes.Presence(db.engine, processes.WORKER).show()
+    db.session.query(ProcessSign).update({"seen_at": clock.now() - timedelta(days=31)})
+    db.session.commit()
+
+    processes.Presence(db.engine, processes.WORKER).show()
+
+    assert db.session.query(ProcessSign).count() == 1
+
+
+def test_into_a_long_queue_nobody_rings_again(queue, app, enter, website, monkeypatch):
+    run, _ = captures.start(enter("olga"), website.id)
+    run.rung_at = clock.now() - timedelta(seconds=30)
+    db.session.commit()
+    queue.huey.flush()
+    monkeypatch.setattr("webapp.jobs.queue.MANY", 1)
+    for _ in range(2):
+        queue.ring(uuid4())
+
+    assert worker.sweep_once(app) == 0

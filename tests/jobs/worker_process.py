@@ -17,16 +17,18 @@ LEASE_SECONDS = 3
 
 
 class WorkerProcess:
-    """``lastgood worker`` on a data folder.
+    """``lastgood worker`` of an installation.
 
     Args:
         before: words of a command that runs the worker, such as strace's.
     """
 
-    def __init__(self, home: Path, before: Sequence[str] = ()) -> None:
+    def __init__(self, settings: Settings, before: Sequence[str] = ()) -> None:
         environment = {name: v for name, v in os.environ.items() if "LASTGOOD" not in name}
-        environment["LASTGOOD_HOME"] = str(home)
-        self.log = (home / "worker.log").open("ab")
+        environment["LASTGOOD_HOME"] = str(settings.home)
+        environment["LASTGOOD_DATABASE_URL"] = settings.database_url
+        environment["LASTGOOD_QUEUE_URL"] = settings.queue_url
+        self.log = (settings.home / "worker.log").open("ab")
         self.process = subprocess.Popen(
             [*before, sys.executable, "-m", "tests.jobs.worker_process"],
             env=environment,

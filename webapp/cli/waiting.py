@@ -10,8 +10,7 @@ import click
 
 from webapp.cli.framework import EXIT, Console
 from webapp.domain.runs import RunState
-from webapp.jobs import worker
-from webapp.services import installation, runs
+from webapp.services import processes, runs
 from webapp.services.access import Access
 
 PATIENCE_SECONDS = 10.0
@@ -32,7 +31,7 @@ def until_ended(access: Access, run_id: UUID) -> dict[str, Any]:
         if RunState(run["status"]).is_final:
             return run
         now = time.monotonic()
-        if worker.is_alive(installation.settings()):
+        if processes.is_alive(processes.WORKER):
             lonely_since = now
         elif now - lonely_since > PATIENCE_SECONDS:
             Console.say(

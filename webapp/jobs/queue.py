@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 from collections.abc import Callable
-from functools import cached_property
 from uuid import UUID
 
 from flask import Flask
-from huey import SqliteHuey
 from huey.api import TaskWrapper
 
 from webapp.extensions import doorbell
-from webapp.services import work
+from webapp.jobs import bells
+from webapp.jobs.bells import Bells
+from webapp.services import installation, work
 from webapp.settings import Settings
 
 log = logging.getLogger(__name__)
+
+MANY = 10_000
 
 
 class Queue:
@@ -25,29 +28,51 @@ class Queue:
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._app = app
-        self._path = settings.queue_url.removeprefix("sqlite:///")
+        self._url = settings.queue_url
+        self._lock = threading.Lock()
+        self._open: tuple[Bells, TaskWrapper] | None = None
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
 
-    @cached_property
-    def huey(self) -> SqliteHuey:
-        return SqliteHuey("lastgood", filename=self._path, results=False, store_none=False)
+    @property
+    def huey(self) -> Bells:
+        return self._opened()[0]
 
-    @cached_property
+    @property
     def execute(self) -> TaskWrapper:
         """The one task there is: carry out a run. It takes an id, as text, and returns nothing."""
-        return self.huey.task(name="runs.execute")(self._executor())
+        return self._opened()[1]
 
     def ring(self, run_id: UUID) -> None:
         """Put the run's id into the queue. A lost message costs seconds: the sweep rings again."""
         try:
             self.execute(str(run_id))
-        except Exception:
-            log.exception("run %s waits, but the queue does not answer", run_id)
+        except Exception as error:
+            log.warning("run %s waits, but the queue does not answer: %s", run_id, error)
 
     def pending(self) -> set[UUID]:
         """Ids of the runs whose message waits in the queue."""
-        self.execute  # noqa: B018 - messages can be read once their task is known
-        return {UUID(message.args[0]) for message in self.huey.pending()}
+        return {UUID(message.args[0]) for message in self.huey.waiting()}
+
+    def is_long(self) -> bool:
+        """Whether so much waits in it that looking at all of it takes too long."""
+        return bool(self.huey.pending_count() > MANY)
+
+    def problem(self) -> str:
+        """Why the queue cannot be used, in the driver's words; empty if it can."""
+        try:
+            self.huey.pending_count()
+        except Exception as error:
+            return " ".join(str(error).split())[:200] or type(error).__name__
+        return ""
+
+    def _opened(self) -> tuple[Bells, TaskWrapper]:
+        with self._lock:
+            if self._open is None:
+                ring = installation.ring()
+                name, key = f"lastgood{ring.fingerprint}", ring.derive(f"queue {ring.secret}")
+                huey = bells.hung_at(self._url, name=name, key=key)
+                self._open = huey, huey.task(name="runs.execute")(self._executor())
+            return self._open
 
     def _executor(self) -> Callable[[str], None]:
         app = self._app

@@ -6,28 +6,30 @@ import logging
 import os
 import threading
 import time
-from pathlib import Path
 
 from flask import Flask
 from huey.consumer import Consumer
 
 from webapp import clock
+from webapp.database import FAILURES
+from webapp.extensions import db
 from webapp.jobs.queue import Queue
 from webapp.services import claims, runs, surroundings
+from webapp.services.processes import SHOWS_ITSELF_SECONDS, WORKER, Presence
 from webapp.settings import Settings
 
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 5.0
-ALIVE_SECONDS = 2.0
 STOP_SECONDS = 6.0
 
 
 def run(app: Flask, settings: Settings, *, workers: int) -> None:
     """Work until told to stop; what is under way then goes back to wait for another worker."""
     queue: Queue = app.extensions["queue"]
-    queue.execute  # noqa: B018 - the task must be known before a message comes
-    threading.Thread(target=_sweep_for_ever, args=(app, settings), daemon=True).start()
+    threading.Thread(target=_show_for_ever, args=(app, queue), daemon=True).start()
+    threading.Thread(target=_sweep_for_ever, args=(app,), daemon=True).start()
+    _wait_for(queue)
     log.info("worker %s is ready with %s threads", os.getpid(), workers)
     _Consumer(
         queue.huey,
@@ -47,42 +49,52 @@ class _Consumer(Consumer):
 
 
 def sweep_once(app: Flask) -> int:
-    """Ring again for what waits unheard, and for what a dead worker left."""
+    """Ring again for what waits unheard, and for what a dead worker left.
+
+    Not into a queue that is very long: whatever waits there brings the workers to all of it.
+    """
     queue: Queue = app.extensions["queue"]
     with app.app_context():
         surroundings.tidy()
-        return runs.sweep(at=clock.now(), pending=queue.pending())
+        is_down = bool(queue.problem())  # ringing in vain is logged, and tried again
+        if not is_down and queue.is_long():
+            return 0
+        return runs.sweep(at=clock.now(), pending=() if is_down else queue.pending())
 
 
-def _sweep_for_ever(app: Flask, settings: Settings) -> None:
-    next_sweep = 0.0
+def _wait_for(queue: Queue) -> None:
+    """The consumer cannot begin before the queue answers once."""
+    told = False
+    while problem := queue.problem():
+        if not told:
+            log.error("the queue does not answer, this worker waits for it: %s", problem)
+        told = True
+        time.sleep(1.0)
+
+
+def _sweep_for_ever(app: Flask) -> None:
     while True:
-        touch(settings)
-        if time.monotonic() >= next_sweep:
-            next_sweep = time.monotonic() + SWEEP_SECONDS
-            try:
-                sweep_once(app)
-            except Exception:
-                log.exception("the sweep failed; it is tried again")
-        time.sleep(ALIVE_SECONDS)
+        try:
+            sweep_once(app)
+        except Exception as error:
+            _say("the sweep failed; it is tried again", error)
+        time.sleep(SWEEP_SECONDS)
 
 
-def alive_file(settings: Settings) -> Path:
-    return settings.home / "worker.alive"
+def _show_for_ever(app: Flask, queue: Queue) -> None:
+    with app.app_context():
+        presence = Presence(db.engine, WORKER)
+    while True:
+        try:
+            presence.show(queue_problem=queue.problem())
+        except Exception as error:
+            _say("no sign of life could be written", error)
+        time.sleep(SHOWS_ITSELF_SECONDS)
 
 
-def touch(settings: Settings) -> None:
-    """Show that a worker lives: commands that wait look at this file's age."""
-    try:
-        alive_file(settings).touch(mode=0o600)
-    except OSError as error:
-        log.warning("worker.alive cannot be touched: %s", error.strerror)
-
-
-def is_alive(settings: Settings, *, within_seconds: float = 10.0) -> bool:
-    """Say whether some worker has shown itself lately."""
-    try:
-        age = time.time() - alive_file(settings).stat().st_mtime
-    except OSError:
-        return False
-    return age < within_seconds
+def _say(what: str, error: Exception) -> None:
+    """What may pass in one line; a bug with its traceback."""
+    if isinstance(error, FAILURES):
+        log.warning("%s: the database does not answer", what)
+    else:
+        log.error(what, exc_info=error)

@@ -15,6 +15,7 @@ from webapp.models.notifications import (
     Notification,
 )
 from webapp.models.people import LinkPurpose, Membership, OneTimeLink, SignInFailure, User
+from webapp.models.processes import ProcessSign
 from webapp.models.restores import PlanItem, RestorePlan, RestoreRun
 from webapp.models.runs import Run, RunEvent, RunItem
 from webapp.models.schedules import BackupSchedule, BackupScheduleRun, ScheduleTemplate
@@ -43,6 +44,7 @@ __all__ = [
     "Notification",
     "OneTimeLink",
     "PlanItem",
+    "ProcessSign",
     "RestorePlan",
     "RestoreRun",
     "Run",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.extensions import db
+from webapp.services import processes
 
 
 def database_answers() -> bool:
@@ -15,5 +18,11 @@ def database_answers() -> bool:
     except SQLAlchemyError:
         return False
     finally:
-        db.session.rollback()
+        with suppress(SQLAlchemyError):
+            db.session.rollback()
     return True
+
+
+def trouble() -> str:
+    """What keeps work waiting although this process serves; empty if nothing is known."""
+    return processes.trouble()

@@ -19,6 +19,8 @@ def alive() -> Response:
 @bp.get("/readyz")
 @open_to_all
 def ready() -> Response:
-    if health.database_answers():
-        return Response("ready\n", mimetype="text/plain")
-    return Response("the database does not answer\n", 503, mimetype="text/plain")
+    """Ready is whoever can serve pages; what keeps the workers waiting is told beside it."""
+    if not health.database_answers():
+        return Response("the database does not answer\n", 503, mimetype="text/plain")
+    trouble = health.trouble()
+    return Response(f"ready\n{trouble}\n" if trouble else "ready\n", mimetype="text/plain")

@@ -14,7 +14,7 @@ from flask_login import current_user
 
 from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.gate import actor
-from webapp.services import running_work
+from webapp.services import health, running_work
 from webapp.services.access import Access
 
 # label, endpoint, icon, the ability it needs
@@ -90,6 +90,11 @@ class Shell:
     @cached_property
     def running_count(self) -> int:
         return running_work.count(actor())
+
+    @cached_property
+    def trouble(self) -> str:
+        """What keeps work waiting just now, if anything does."""
+        return health.trouble()
 
 
 def register(app: Flask) -> None:

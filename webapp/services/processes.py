@@ -1,0 +1,80 @@
+"""Which workers and schedulers live, on all hosts: each shows itself in a row of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import timedelta
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.engine import Engine
+
+from webapp import clock
+from webapp.database import by_row_locks
+from webapp.extensions import db
+from webapp.models import ProcessSign
+from webapp.models.columns import new_id
+
+WORKER, SCHEDULER = "worker", "scheduler"
+SHOWS_ITSELF_SECONDS = 3.0
+_LATELY = {WORKER: timedelta(seconds=15), SCHEDULER: timedelta(minutes=3)}
+_FORGOTTEN = timedelta(days=30)
+
+
+class Presence:
+    """What one process shows of itself. Asks and writes on connections of its own."""
+
+    def __init__(self, engine: Engine, kind: str) -> None:
+        self._engine = engine
+        self._first = {
+            "id": new_id(),
+            "kind": kind,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started_at": clock.now(),
+        }
+
+    def show(self, *, queue_problem: str = "") -> None:
+        """Say that this process lives, and what it sees of the queue."""
+        now = {"seen_at": clock.now(), "queue_problem": queue_problem}
+        mine = update(ProcessSign).where(ProcessSign.id == self._first["id"]).values(**now)
+        with by_row_locks(), self._engine.begin() as connection:
+            if connection.execute(mine).rowcount:
+                return
+
+            connection.execute(insert(ProcessSign).values(**self._first, **now))
+            connection.execute(
+                delete(ProcessSign).where(ProcessSign.seen_at < clock.now() - _FORGOTTEN)
+            )
+
+
+def is_alive(kind: str) -> bool:
+    """Say whether some process of this *kind* has shown itself lately, on any host.
+
+    Asks on a connection of its own: for those who wait, and hold no transaction meanwhile.
+    """
+    newest = select(func.max(ProcessSign.seen_at)).where(ProcessSign.kind == kind)
+    with by_row_locks(), db.engine.begin() as connection:
+        seen_at = connection.scalar(newest)
+    return seen_at is not None and clock.now() - seen_at < _LATELY[kind]
+
+
+def trouble() -> str:
+    """Why what is started waits, for a person; empty if nothing is known to be wrong.
+
+    An installation whose worker has never shown itself is not blamed for it.
+    """
+    query = (
+        select(ProcessSign.seen_at, ProcessSign.queue_problem)
+        .where(ProcessSign.kind == WORKER)
+        .order_by(ProcessSign.seen_at.desc())
+        .limit(1)
+    )
+    row = db.session.execute(query).one_or_none()
+    if row is None:
+        return ""
+    if clock.now() - row.seen_at >= _LATELY[WORKER] * 2:
+        return "No worker is running: what is started waits until one is."
+    if row.queue_problem:
+        return "The queue does not answer: what is started waits until it does."
+    return ""
