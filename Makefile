@@ -65,7 +65,7 @@ check: setup-dev  ## format, lint, types, import contracts
 	@$(BIN)/lint-imports
 
 test: setup-dev  ## the test suite
-	@.ci/packages strace acl attr || true
+	@.ci/packages strace acl attr postgresql redis-server || true
 	@$(PYTEST) -n 2 --dist loadfile -m "$(UNIT)"
 
 e2e: setup-dev  ## the story of the product, in a real browser
@@ -73,12 +73,13 @@ e2e: setup-dev  ## the story of the product, in a real browser
 	@if .ci/marked e2e; then $(PYTEST) -m e2e tests/e2e; fi
 
 torture-short: setup-dev  ## crash, fault and race campaigns of minutes
-	@.ci/packages strace acl attr || true
+	@.ci/packages strace acl attr postgresql redis-server || true
 	@if .ci/marked torture; then $(PYTEST) -m torture; fi
 
 torture: setup-dev  ## all campaigns
-	@.ci/packages strace acl attr || true
+	@.ci/packages strace acl attr postgresql redis-server || true
 	@if .ci/marked 'torture(_long)?'; then $(PYTEST) -m "torture or torture_long"; fi
+	@$(PYTEST) -n 2 --dist loadfile --everywhere -m "postgresql and $(UNIT)"
 
 bench: setup-dev  ## measure speed on this machine; beside restic and borg in a small form
 	@.ci/packages restic borgbackup strace mariadb-server || true

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sqlite3
@@ -9,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -19,10 +19,36 @@ from sqlalchemy.engine import Engine
 
 from tests import casting
 from tests.casting import Everybody
+from tests.installations import prepare, settings_for
+from tests.postgres import Cluster, programs
 from webapp import create_app
 from webapp.extensions import db, doorbell
-from webapp.services import keys
 from webapp.settings import Settings
+
+# What is tested on both databases: what reads before it writes, locks, or waits. Pages run on
+# SQLite alone, unless --everywhere is given: then everything that has a database does.
+ON_BOTH = ("services/", "jobs/", "test_migrations.py", "test_transactions.py")
+_ON_POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
+_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--everywhere", action="store_true", help="run every test with a database on PostgreSQL too"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_kind" not in metafunc.fixturenames:
+        return
+    kinds = {"sqlite": "sqlite", "postgresql": _ON_POSTGRESQL}
+    for name in kinds:
+        if next(metafunc.definition.iter_markers(f"{name}_only"), None):
+            metafunc.parametrize("database_kind", [kinds[name]], indirect=True)
+            return
+    where = Path(metafunc.module.__file__).relative_to(Path(__file__).parent).as_posix()
+    if where.startswith(ON_BOTH) or metafunc.config.getoption("--everywhere"):
+        metafunc.parametrize("database_kind", list(kinds.values()), indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -42,35 +68,62 @@ def _usual_umask() -> Iterator[None]:
     os.umask(before)
 
 
-def settings_for(home: Path) -> Settings:
-    return Settings(
-        home=home,
-        database_url=f"sqlite:///{home / 'lastgood.db'}",
-        queue_url=f"sqlite:///{home / 'queue.db'}",
-        master_key_file=home / "master.key",
-        testing=True,
-    )
-
-
 @pytest.fixture(scope="session")
 def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with keys and a migrated, empty database: made once, copied for each test."""
-    home = tmp_path_factory.mktemp("prepared")
-    settings = settings_for(home)
-    app = create_app(settings, unlock=False)
-    with app.app_context():
-        flask_migrate.upgrade()
-        keys.create(settings)
-        db.session.remove()
-        db.engine.dispose()
-    return home
+    return prepare(settings_for(tmp_path_factory.mktemp("prepared")))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """This session's own PostgreSQL server."""
+    if programs() is None:
+        pytest.skip("PostgreSQL IS NOT TESTED: it is not installed (apt-get install postgresql)")
+    cluster = Cluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def prepared_postgres(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same on PostgreSQL, where the database is called ``prepared``."""
+    home = tmp_path_factory.mktemp("prepared-postgres")
+    return prepare(settings_for(home, cluster.create("prepared")))
 
 
 @pytest.fixture
-def settings(prepared_home: Path, tmp_path: Path) -> Settings:
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Which database the test runs on: ``sqlite``, or ``postgresql`` too where many do."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def settings(
+    database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Settings]:
+    """A data folder and a database of the test's own."""
     home = tmp_path / "home"
-    shutil.copytree(prepared_home, home)
-    return settings_for(home)
+    if database_kind == "sqlite":
+        shutil.copytree(request.getfixturevalue("prepared_home"), home)
+        yield settings_for(home)
+        return
+    shutil.copytree(request.getfixturevalue("prepared_postgres"), home)
+    cluster, name = request.getfixturevalue("cluster"), f"test{next(_numbers)}"
+    yield settings_for(home, cluster.create(name, template="prepared"))
+    cluster.drop(name)
+
+
+@pytest.fixture
+def empty_database(
+    database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The address of one more database, without tables."""
+    if database_kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    cluster, name = request.getfixturevalue("cluster"), f"empty{next(_numbers)}"
+    yield cluster.create(name)
+    cluster.drop(name)
 
 
 @pytest.fixture

@@ -26,8 +26,9 @@ def test_everything_has_a_default():
         ("LASTGOOD_LOG", "xml"),
         ("LASTGOOD_PUBLIC_URL", "backup.example.com"),
         ("LASTGOOD_DATABASE_URL", "mysql://db/lastgood"),
-        ("LASTGOOD_DATABASE_URL", "postgresql+psycopg://db/lastgood"),
-        ("LASTGOOD_QUEUE_URL", "redis://queue"),
+        ("LASTGOOD_DATABASE_URL", "postgresql://db"),
+        ("LASTGOOD_QUEUE_URL", "amqp://queue"),
+        ("LASTGOOD_QUEUE_URL", "postgresql://db/"),
         ("LASTGOOD_TRUSTED_PROXIES", "-1"),
         ("LASTGOOD_SECRET_KEY_FILE", "/nowhere/at/all"),
     ],
@@ -62,3 +63,29 @@ def test_no_secret_shows_when_settings_are_printed():
 def test_cookies_are_secure_behind_https():
     assert Settings.from_environ({"LASTGOOD_PUBLIC_URL": "https://b.example"}).cookies_are_secure
     assert not Settings.from_environ({}).cookies_are_secure
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://u@db/lastgood",
+        "postgresql://u@db/lastgood",
+        "postgresql+psycopg://u@db/lastgood",
+    ],
+)
+def test_a_postgresql_is_named_as_people_name_it(url):
+    settings = Settings.from_environ({"LASTGOOD_DATABASE_URL": url, "LASTGOOD_QUEUE_URL": url})
+
+    assert settings.database_url == "postgresql+psycopg://u@db/lastgood"
+    assert settings.queue_url == "postgresql://u@db/lastgood"
+
+
+def test_no_address_of_a_server_shows_its_password():
+    settings = Settings.from_environ(
+        {
+            "LASTGOOD_DATABASE_URL": "postgresql://u:pa55@db/lastgood",
+            "LASTGOOD_QUEUE_URL": "redis://:pa55@queue/0",
+        }
+    )
+
+    assert "pa55" not in repr(settings)

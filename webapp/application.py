@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import blueprints, schema, sessions
+from webapp import blueprints, database, schema, sessions
 from webapp import models as models  # every table must be known before the first session
 from webapp.extensions import csrf, db, htmx, login, migrate
 from webapp.formatting import register as register_formatting
@@ -61,8 +61,7 @@ def _config(settings: Settings) -> dict[str, object]:
     return {
         "TESTING": settings.testing,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        # A traceback in the log must not quote what was stored: it may be a customer's.
-        "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True},
+        "SQLALCHEMY_ENGINE_OPTIONS": database.options(settings.database_url),
         "MAX_CONTENT_LENGTH": 1024 * 1024,
         "SESSION_COOKIE_NAME": "lastgood",
         "SESSION_COOKIE_HTTPONLY": True,

@@ -6,11 +6,32 @@ from pathlib import Path
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from webapp import database
 from webapp.errors import ConfigError
 from webapp.extensions import db
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+def require_usable() -> None:
+    """Refuse a database that no tables can be made in, before any are.
+
+    Raises:
+        ConfigError: it does not answer, or cannot store every letter.
+    """
+    try:
+        with db.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                encoding = connection.execute(text("SHOW server_encoding")).scalar()
+                if encoding != "UTF8":
+                    raise ConfigError(
+                        f"LASTGOOD_DATABASE_URL: this database stores {encoding}, needed is UTF8."
+                    )
+    except DBAPIError as error:
+        raise ConfigError(database.told(error)) from None
 
 
 def require_newest() -> None:

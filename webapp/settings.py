@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 
 from webapp.errors import ConfigError
 
+_POSTGRESQL = "postgresql+psycopg"
+
 # What a person may set, and what it means: the README's table is compared with this.
 VARIABLES: Mapping[str, str] = {
     "HOME": "data folder (default ./instance)",
-    "DATABASE_URL": "database (default sqlite:///… in the data folder)",
-    "QUEUE_URL": "queue (default sqlite:///… in the data folder)",
+    "DATABASE_URL": "database, postgresql://… (default sqlite:///… in the data folder)",
+    "QUEUE_URL": "queue, redis://… or postgresql://… (default sqlite:///… in the data folder)",
     "SECRET_KEY": "signs sessions (default: made at the first start, kept in the data folder)",
     "MASTER_KEY_FILE": "seals secrets and vault keys (default: master.key in the data folder)",
     "HOST": "address to listen on (default 127.0.0.1)",
@@ -32,8 +34,8 @@ class Settings:
     """How this installation runs. A name ends in its unit: ``_seconds``, ``_bytes``."""
 
     home: Path
-    database_url: str
-    queue_url: str
+    database_url: str = field(repr=False)  # may hold a password
+    queue_url: str = field(repr=False)
     master_key_file: Path
     secret_key: str = field(default="", repr=False)  # empty: the one kept in the data folder
     host: str = "127.0.0.1"
@@ -141,18 +143,32 @@ class _Reader:
         return raw
 
     def database_url(self, home: Path) -> str:
+        """SQLAlchemy's address, with the driver that we bring."""
         url = self.secret("DATABASE_URL") or f"sqlite:///{home / 'lastgood.db'}"
+        scheme, _, rest = url.partition("://")
+        if scheme in {"postgresql", "postgres", _POSTGRESQL}:
+            self._require_name("DATABASE_URL", url)
+            return f"{_POSTGRESQL}://{rest}"
         if not url.startswith("sqlite:///"):
-            # PostgreSQL is accepted once the tests run on it; until then it would seem to work.
-            self._complain("DATABASE_URL", "does not begin with sqlite:///")
+            self._complain("DATABASE_URL", "begins neither with sqlite:/// nor with postgresql://")
         return url
 
     def queue_url(self, home: Path) -> str:
+        """An address as its driver reads it: SQLite's, Redis', or libpq's."""
         url = self.secret("QUEUE_URL") or f"sqlite:///{home / 'queue.db'}"
-        if not url.startswith("sqlite:///"):
-            # Signed messages for queues that others can reach come with the scale-out release.
-            self._complain("QUEUE_URL", "does not begin with sqlite:///")
+        scheme, _, rest = url.partition("://")
+        if scheme in {"postgresql", "postgres", _POSTGRESQL}:
+            self._require_name("QUEUE_URL", url)
+            return f"postgresql://{rest}"
+        if scheme not in {"redis", "rediss", "unix"} and not url.startswith("sqlite:///"):
+            words = "begins neither with sqlite:/// nor with redis:// or postgresql://"
+            self._complain("QUEUE_URL", words)
         return url
+
+    def _require_name(self, variable: str, url: str) -> None:
+        """Without a name libpq would take the user's, and find somebody else's database."""
+        if not urlsplit(url).path.strip("/"):
+            self._complain(variable, "names no database: postgresql://user@host/NAME")
 
     def _complain(self, name: str, problem: str) -> None:
         self._problems.append(f"LASTGOOD_{name} {problem}")

@@ -25,7 +25,7 @@ _GUARD = {
     ),
     "postgresql": (
         "CREATE FUNCTION audit_logs_refuse() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
+        " $$ BEGIN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = '23000'; END $$",
         "CREATE TRIGGER audit_logs_no_change BEFORE UPDATE OR DELETE ON audit_logs"
         " FOR EACH ROW EXECUTE FUNCTION audit_logs_refuse()",
         "CREATE TRIGGER audit_logs_no_truncate BEFORE TRUNCATE ON audit_logs"

@@ -43,8 +43,8 @@ def test_a_missing_secret_key_refuses_the_start(settings):
         create_app(settings)
 
 
-def test_a_database_without_keys_asks_for_init(settings, tmp_path):
-    fresh = replace(settings, database_url=f"sqlite:///{tmp_path / 'fresh.db'}")
+def test_a_database_without_keys_asks_for_init(settings, empty_database):
+    fresh = replace(settings, database_url=empty_database)
     app = create_app(fresh, unlock=False)
     with app.app_context():
         flask_migrate.upgrade()
@@ -59,11 +59,11 @@ def test_key_files_are_for_their_owner_only(settings):
     assert (settings.home / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_two_first_starts_at_once_yield_one_key(settings, tmp_path):
+def test_two_first_starts_at_once_yield_one_key(settings, empty_database, tmp_path):
     fresh = replace(
         settings,
         home=tmp_path / "new",
-        database_url=f"sqlite:///{tmp_path / 'fresh.db'}",
+        database_url=empty_database,
         master_key_file=tmp_path / "new" / "master.key",
     )
     app = create_app(fresh, unlock=False)

@@ -103,3 +103,14 @@ def main(arguments: list[str] | None = None) -> None:
     except (ConfigError, AppError) as error:
         Console.complain(error)
         sys.exit(EXIT.FAILED)
+    except Exception as error:
+        if not (sentence := _of_database(error)):
+            raise
+        Console.say(f"lastgood: {sentence}")
+        sys.exit(EXIT.FAILED)
+
+
+def _of_database(error: Exception) -> str:
+    """What to say if the database went down meanwhile; commands without one do not load it."""
+    database = sys.modules.get("webapp.database")
+    return database.told(error) if database and isinstance(error, database.FAILURES) else ""

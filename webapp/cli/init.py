@@ -7,7 +7,7 @@ import logging
 import click
 import flask_migrate
 
-from webapp import clock, create_app
+from webapp import clock, create_app, schema
 from webapp.cli.framework import Console, actor_for, prints_data
 from webapp.domain.actors import Actor
 from webapp.errors import AppError
@@ -35,6 +35,7 @@ def init(email: str, console: Console) -> None:
     settings = Settings.from_environ()
     app = create_app(settings, unlock=False)
     with app.app_context():
+        schema.require_usable()
         _upgrade()
         installation.bind(settings, keys.create(settings))
         actor = actor_for(None)

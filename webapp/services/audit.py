@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from webapp import clock
 from webapp.domain.actors import Actor
-from webapp.extensions import db
+from webapp.extensions import db, insert_if_new
 from webapp.items import Json
 from webapp.models import INSTALLATION_CHAIN, AuditEntry, AuditHead, Tenant
 from webapp.models.columns import new_id
@@ -111,8 +111,11 @@ def _keyed(facts: list[object]) -> str:
 
 def _head(chain: UUID) -> AuditHead:
     """The newest link, locked until the caller's commit: two writers cannot take one number."""
-    head = db.session.scalar(select(AuditHead).where(AuditHead.chain == chain).with_for_update())
-    if head is None:
-        head = AuditHead(chain=chain, seq=0, hash=GENESIS, seal="")
-        db.session.add(head)
+    newest = select(AuditHead).where(AuditHead.chain == chain).with_for_update()
+    newest = newest.execution_options(populate_existing=True)
+    head = db.session.scalar(newest)
+    if head is None:  # a new chain; whoever else begins it just now is waited for
+        first = {"chain": chain, "seq": 0, "hash": GENESIS, "seal": ""}
+        db.session.execute(insert_if_new(AuditHead).values(first))
+        head = db.session.scalars(newest).one()
     return head

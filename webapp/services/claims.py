@@ -20,6 +20,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import clock
+from webapp.database import by_row_locks
 from webapp.domain.runs import RunState, RunType
 from webapp.extensions import db
 from webapp.models import Run
@@ -171,7 +172,7 @@ class Heartbeat:
 
 def renew(engine: Engine, held: Claim, lease_seconds: float) -> bool:
     """Prolong the lease in a transaction of its own; False if the run is no longer held."""
-    with engine.begin() as connection:
+    with by_row_locks(), engine.begin() as connection:
         row = connection.execute(
             update(Run)
             .where(Run.id == held.run_id, Run.fence == held.fence, Run.status == RunState.RUNNING)

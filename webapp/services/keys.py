@@ -20,9 +20,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from webapp import clock
+from webapp import clock, database
 from webapp.errors import ConfigError
 from webapp.extensions import db
 from webapp.models import Installation
@@ -61,7 +61,10 @@ def load(settings: Settings) -> KeyRing:
     """
     try:
         row = db.session.get(Installation, 1)
-    except (OperationalError, ProgrammingError):  # no such table
+    except DBAPIError as error:
+        db.session.rollback()
+        if not database.lacks_tables(error):
+            raise ConfigError(database.told(error)) from None
         row = None
     if row is None:
         db.session.rollback()

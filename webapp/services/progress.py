@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import update
 
+from webapp.database import by_row_locks
 from webapp.domain.runs import RunState
 from webapp.extensions import db
 from webapp.items import Tally, path_to_text
@@ -78,14 +79,15 @@ def write(claim: Claim, **values: Any) -> None:
         LeaseLost: another worker has it. Nothing is written.
     """
     db.session.rollback()
-    held = db.session.execute(
-        update(Run)
-        .where(Run.id == claim.run_id, Run.fence == claim.fence, Run.status == RunState.RUNNING)
-        .values(**values)
-        .returning(Run.id)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
-    db.session.commit()
+    with by_row_locks():
+        held = db.session.execute(
+            update(Run)
+            .where(Run.id == claim.run_id, Run.fence == claim.fence, Run.status == RunState.RUNNING)
+            .values(**values)
+            .returning(Run.id)
+            .execution_options(synchronize_session=False)
+        ).one_or_none()
+        db.session.commit()
     if held is None:
         claim.lost.set()
         raise LeaseLost

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app, make_response, render_template
+from contextlib import suppress
+
+from flask import Flask, Response, current_app, g, make_response, render_template
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from webapp import database
 from webapp.blueprints.web.rendering import is_swap
 from webapp.errors import (
     AppError,
@@ -17,7 +20,7 @@ from webapp.errors import (
     Refused,
     Throttled,
 )
-from webapp.extensions import db
+from webapp.extensions import db, login
 
 _STATUS: dict[type[AppError], int] = {
     NotFound: 404,
@@ -38,6 +41,7 @@ _TITLES = {
     422: "Not usable as typed",
     429: "Too many tries",
     500: "Something went wrong on our side",
+    503: "The database does not answer",
 }
 
 
@@ -45,6 +49,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(AppError, _app_error)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
+    for failure in database.FAILURES:
+        app.register_error_handler(failure, _no_answer)
     app.register_error_handler(Exception, _bug)
 
 
@@ -63,6 +69,13 @@ def _http(error: HTTPException) -> Response:
     return answer(error.code or 500, error.description or "")
 
 
+def _no_answer(error: Exception) -> Response:
+    """The database is down, or somebody kept it for too long. What was accepted is kept."""
+    current_app.logger.warning("the database does not answer: %s", type(error).__name__)
+    g._login_user = login.anonymous_user()  # nobody is looked up to write this page
+    return _rendered(503, "Please try again in a minute. Whatever was accepted before is kept.")
+
+
 def _bug(error: Exception) -> Response:
     current_app.logger.exception("unexpected error", exc_info=error)
     if current_app.testing:
@@ -72,7 +85,15 @@ def _bug(error: Exception) -> Response:
 
 def answer(status: int, message: str) -> Response:
     """A whole page, or for an htmx swap a notice aimed at ``#notices``."""
-    db.session.rollback()
+    with suppress(*database.FAILURES):
+        db.session.rollback()
+    try:
+        return _rendered(status, message)
+    except database.FAILURES as error:
+        return _no_answer(error)
+
+
+def _rendered(status: int, message: str) -> Response:
     title = _TITLES.get(status, "That did not work")
     if not is_swap():
         page = render_template("errors/error.html", status=status, title=title, message=message)
