@@ -66,7 +66,7 @@ check: setup-dev  ## format, lint, types, import contracts
 
 test: setup-dev  ## the test suite
 	@.ci/packages strace acl attr postgresql redis-server || true
-	@$(PYTEST) -n 2 --dist loadfile -m "$(UNIT)"
+	@$(PYTEST) -n 2 --dist loadfile --postgresql=engine -m "$(UNIT)"
 
 e2e: setup-dev  ## the story of the product, in a real browser
 	@.ci/packages chromium
@@ -79,7 +79,7 @@ torture-short: setup-dev  ## crash, fault and race campaigns of minutes
 torture: setup-dev  ## all campaigns
 	@.ci/packages strace acl attr postgresql redis-server || true
 	@if .ci/marked 'torture(_long)?'; then $(PYTEST) -m "torture or torture_long"; fi
-	@$(PYTEST) -n 2 --dist loadfile --everywhere -m "postgresql and $(UNIT)"
+	@$(PYTEST) -n 2 --dist loadfile --postgresql=everywhere -m "postgresql and $(UNIT)"
 
 bench: setup-dev  ## measure speed on this machine; beside restic and borg in a small form
 	@.ci/packages restic borgbackup strace mariadb-server || true

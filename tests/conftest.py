@@ -25,30 +25,40 @@ from webapp import create_app
 from webapp.extensions import db, doorbell
 from webapp.settings import Settings
 
-# What is tested on both databases: what reads before it writes, locks, or waits. Pages run on
-# SQLite alone, unless --everywhere is given: then everything that has a database does.
+# What `make test` runs on both databases: what reads before it writes, locks, or waits. Pages run
+# on SQLite alone; `make torture` runs everything that has a database on PostgreSQL, too.
 ON_BOTH = ("services/", "jobs/", "test_migrations.py", "test_transactions.py")
-_ON_POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
+_NOT_ASKED_FOR = pytest.mark.skip(reason="PostgreSQL: give --postgresql=engine")
 _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--everywhere", action="store_true", help="run every test with a database on PostgreSQL too"
+        "--postgresql",
+        choices=("no", "engine", "everywhere"),
+        default="no",
+        help="what runs on PostgreSQL, beside SQLite: the engine room, or all that has a database",
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" not in metafunc.fixturenames:
         return
-    kinds = {"sqlite": "sqlite", "postgresql": _ON_POSTGRESQL}
-    for name in kinds:
-        if next(metafunc.definition.iter_markers(f"{name}_only"), None):
-            metafunc.parametrize("database_kind", [kinds[name]], indirect=True)
-            return
+    wanted = metafunc.config.getoption("--postgresql")
     where = Path(metafunc.module.__file__).relative_to(Path(__file__).parent).as_posix()
-    if where.startswith(ON_BOTH) or metafunc.config.getoption("--everywhere"):
-        metafunc.parametrize("database_kind", list(kinds.values()), indirect=True)
+    kinds: list[object] = []
+    if not _is_marked(metafunc, "postgresql_only"):
+        kinds.append("sqlite")
+    elif wanted == "no":
+        kinds.append(pytest.param("postgresql", marks=_NOT_ASKED_FOR))
+    is_meant = wanted == "everywhere" or (wanted == "engine" and where.startswith(ON_BOTH))
+    if is_meant and not _is_marked(metafunc, "sqlite_only"):
+        kinds.append(pytest.param("postgresql", marks=pytest.mark.postgresql))
+    metafunc.parametrize("database_kind", kinds, indirect=True)
+
+
+def _is_marked(metafunc: pytest.Metafunc, name: str) -> bool:
+    return next(metafunc.definition.iter_markers(name), None) is not None
 
 
 @pytest.fixture(autouse=True)

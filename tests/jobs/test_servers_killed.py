@@ -20,7 +20,7 @@ from webapp.models import Run
 from webapp.services import audit_chain, captures, processes, sets, vaults
 from webapp.settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.postgresql_only]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 WITHIN_SECONDS = 60
 FILES = 600
