@@ -365,3 +365,31 @@ def test_who_gives_up_every_undo_waits_for_no_clock(vault, storage, clock):
 
     assert vault.prune().dropped == []
     assert vault.prune(undo_days=0).dropped == [old.id]
+
+
+def test_what_need_not_wait_goes_at_once_and_nothing_else_does(vault, clock):
+    old, other, _newest = several(vault, 3)
+    vault.forget(snapshots=[old.id, other.id])
+
+    assert vault.prune(drop_now=[old.id]).dropped == [old.id]
+    assert vault.unforget(other.id) == other
+
+
+def test_it_waits_for_no_clock_either(vault, clock):
+    old, _newest = several(vault, 2)
+    vault.forget(snapshots=[old.id])
+    clock.pass_days(300)
+
+    assert vault.prune(drop_now=[old.id]).dropped == [old.id]
+
+
+def test_what_is_held_pinned_or_in_sight_is_not_dropped_however_it_is_asked_for(vault, clock):
+    held, once_held, pinned, seen, _newest = several(vault, 5)
+    vault.forget(snapshots=[held.id, once_held.id, pinned.id])
+    vault.hold(held.id, reason="a case")
+    vault.hold(once_held.id, reason="a case", until=once_held.created_at)
+    vault.pin(pinned.id)
+
+    wanted = [one.id for one in (held, once_held, pinned, seen)]
+
+    assert vault.prune(drop_now=wanted).dropped == []

@@ -67,7 +67,20 @@ def _drop(
 
 
 def _due(ground: Ground, labels: Labels) -> list[str]:
-    candidates = sorted(ground.forgotten)
+    now_ns = ground.engine.storage.now_ns()
+    free = [
+        one
+        for one in sorted(ground.forgotten)
+        if not labels[one].is_pinned and labels[one].hold(now_ns) is None
+    ]
+    # Whether a hold is over is a question of time, too.
+    at_once = {one for one in free if one in ground.order.drop_now and not labels[one].holds}
+    later = [one for one in free if one not in at_once]
+    return sorted([*at_once, *_over(ground, later, labels=labels)])
+
+
+def _over(ground: Ground, candidates: list[str], *, labels: Labels) -> list[str]:
+    """Those whose days are over, by a clock that can be believed."""
     if not candidates:
         return []
     try:
@@ -85,9 +98,7 @@ def _due(ground: Ground, labels: Labels) -> list[str]:
     return [
         one
         for one in candidates
-        if (labels[one].forgotten_ns <= last or not ground.order.undo_days)  # 0: all of it, now
-        and not labels[one].is_pinned
-        and labels[one].hold(now_ns) is None
+        if labels[one].forgotten_ns <= last or not ground.order.undo_days  # 0: all of it, now
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from webapp.vault.retention.forgetting import UNDO_DAYS
@@ -29,6 +29,8 @@ class PruneOrder:
         trust_clock: go on where the storage's clock is far ahead of all that is in the vault.
         storage_for_deletes: the same place with credentials that may delete.
         undo_days: how long forgotten snapshots can be brought back.
+        drop_now: ids of forgotten snapshots that need not wait for that, as where they could be
+            brought back elsewhere long enough.
         gone_days: after how long a silent host is taken for gone, and its writers for dead.
         on_progress: told how many of how many, and of what.
     """
@@ -41,6 +43,7 @@ class PruneOrder:
     trust_clock: bool = False
     storage_for_deletes: Storage | None = None
     undo_days: float = UNDO_DAYS
+    drop_now: Collection[str] = ()
     gone_days: float = 30.0
     on_progress: Callable[[int, int, str], None] = _ignore
 
