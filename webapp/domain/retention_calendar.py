@@ -1,0 +1,100 @@
+"""Months with the days on which something stays: what a rule would keep, at a glance."""
+
+from __future__ import annotations
+
+import calendar
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from webapp.domain.retention import Decision, Point
+
+MOST_MONTHS = 13
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """``kept`` and ``gone``: how many restore points of that day stay, and go."""
+
+    date: date
+    kept: int = 0
+    gone: int = 0
+
+    @property
+    def state(self) -> str:
+        """``kept``, ``some`` of them, ``gone``, or empty: nothing was made."""
+        if self.kept:
+            return "some" if self.gone else "kept"
+        return "gone" if self.gone else ""
+
+    @property
+    def words(self) -> str:
+        if not self.state:
+            return "nothing made"
+        return ", ".join(
+            [f"{self.kept} stay"] * bool(self.kept) + [f"{self.gone} go"] * bool(self.gone)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Month:
+    """``weeks`` begin on Monday; None stands for a day of another month."""
+
+    first: date
+    weeks: list[list[Day | None]]
+
+    @property
+    def title(self) -> str:
+        return f"{self.first:%B %Y}"
+
+
+def months(decisions: Sequence[Decision], *, timezone: str) -> list[Month]:
+    """From the newest month that has any to the oldest, at most 13; none is left out between."""
+    zone = ZoneInfo(timezone)
+    days = {True: Counter[date](), False: Counter[date]()}
+    for decision in decisions:
+        days[decision.is_kept][decision.point.made_at.astimezone(zone).date()] += 1
+    made_on = {*days[True], *days[False]}
+    if not made_on:
+        return []
+    first, found = max(made_on).replace(day=1), []
+    while first >= min(made_on).replace(day=1) and len(found) < MOST_MONTHS:
+        found.append(_month(first, days[True], days[False]))
+        first = (first - timedelta(days=1)).replace(day=1)
+    return found
+
+
+def _month(first: date, kept: Counter[date], gone: Counter[date]) -> Month:
+    weeks = calendar.Calendar().monthdatescalendar(first.year, first.month)
+    return Month(
+        first=first,
+        weeks=[
+            [
+                Day(date=day, kept=kept[day], gone=gone[day]) if day.month == first.month else None
+                for day in week
+            ]
+            for week in weeks
+        ],
+    )
+
+
+def imagined(
+    *, days_of_week: Sequence[int] = (), time_of_day: time = time(0), timezone: str, at: datetime
+) -> list[Point]:
+    """A year of complete restore points, one a day or one on each of *days_of_week* (1 is Monday):
+    what a schedule that has made none yet would have made."""
+    zone = ZoneInfo(timezone)
+    today = at.astimezone(zone).date()
+    moments = (
+        datetime.combine(today - timedelta(days=back), time_of_day, tzinfo=zone)
+        for back in range(366)
+    )
+    wanted = set(days_of_week) or set(range(1, 8))
+    return [
+        Point(id=UUID(int=round(moment.timestamp())), made_at=moment)
+        for moment in moments
+        if moment <= at and moment.isoweekday() in wanted
+    ]
