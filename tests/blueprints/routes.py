@@ -44,6 +44,7 @@ def typed(root: str) -> dict[str, str]:
         "path": f"{root}/site",
         "root": f"/srv/{token}",
         "reason": "because",
+        "pre_restore_days": "60",
         "reviewed": "1",
         "confirm": "acme",
         "typed": "acme",
@@ -72,6 +73,7 @@ IDS_IN_QUERIES = {
     "restores.preview": ("set", "set_id"),
     "schedules.add": ("source", "source_id"),
     "schedules.new": ("source", "source_id"),
+    "retention.preview": ("schedule", "schedule_id"),
     "sets.index": ("source", "source_id"),
 }
 

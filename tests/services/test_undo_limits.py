@@ -21,9 +21,9 @@ from tests.services.test_restores import (
 from tests.services.test_takeover import dying, in_doubt
 from webapp import clock
 from webapp.domain.runs import RunState
-from webapp.errors import Refused
+from webapp.errors import NotFound, Refused
 from webapp.extensions import db
-from webapp.models import Run, RunItem, Tenant
+from webapp.models import BackupSet, Run, RunItem, Tenant
 from webapp.services import captures, claims, holds, plans, restores, sets, sources, undo, work
 
 __all__ = ["captured", "carry_out", "damage", "dying", "make_plan"]
@@ -53,6 +53,17 @@ def test_undo_is_refused_once_the_source_points_elsewhere(
         restores.undo(enter("olga"), run.id)
 
     assert refused.value.code == "target_differs"
+
+
+def test_undo_is_over_once_what_was_overwritten_is_in_the_trash(enter, damage, make_plan, carry_out):
+    damage()
+    run = carry_out(make_plan())
+    set_id = restores.safety_set_of(enter(), run.id)
+    db.session.get_one(BackupSet, set_id).deleted_at = clock.now()
+    db.session.commit()
+
+    with pytest.raises(NotFound):
+        restores.undo(enter("olga"), run.id)
 
 
 def test_undo_removes_what_was_made_in_a_folder_that_was_refused(

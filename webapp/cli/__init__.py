@@ -19,6 +19,7 @@ NOUNS = {
     "init": "init",
     "items": "items",
     "restore": "restore",
+    "retention": "retention",
     "run": "runs",
     "runs": "runs",
     "schedule": "schedule",

@@ -28,4 +28,10 @@ class VaultRecord(TenantOwned, Model):
     stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     verified_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    retention_asked_at: Mapped[datetime | None] = mapped_column(UtcTime)  # the daily one
+    retention_ran_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    pruned_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    prune_again_at: Mapped[datetime | None] = mapped_column(UtcTime)  # something is left to free
+    freed_later_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    freed_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # in all
     recovery_sheet_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when it was last taken

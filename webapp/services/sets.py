@@ -101,5 +101,6 @@ def as_document(backup_set: BackupSet) -> dict[str, Any]:
         "stored_size": backup_set.stored_size,
         "destination": backup_set.destination,
         "pinned": backup_set.pinned,
+        "on_hold": backup_set.on_hold or None,
         "verified_at": backup_set.verified_at,
     }

@@ -14,7 +14,7 @@ from webapp.domain.runs import RunType
 from webapp.errors import Conflict, Refused
 from webapp.extensions import db
 from webapp.items import path_of, sort_key
-from webapp.models import PlanItem, RestorePlan, RestoreRun, Run, RunItem
+from webapp.models import BackupSet, PlanItem, RestorePlan, RestoreRun, Run, RunItem
 from webapp.models.columns import new_id
 from webapp.services import access as gate
 from webapp.services import plans, restore_items, targets
@@ -42,6 +42,7 @@ def start(access: Access, run_id: UUID, *, at: datetime | None = None) -> tuple[
     Raises:
         Conflict: it is no restore, or has not ended.
         Refused: ``nothing_to_undo``, ``target_differs``.
+        NotFound: what it overwrote is no longer kept.
     """
     access.require(Permission.PREVIEW)
     run: Run = gate.find(access, Run, run_id)
@@ -54,6 +55,7 @@ def start(access: Access, run_id: UUID, *, at: datetime | None = None) -> tuple[
     ).one()
     if link.safety_set_id is None or link.plan_id is None or not changes_of(run.id):
         raise Refused("nothing_to_undo", "This restore changed nothing.")
+    gate.find(access, BackupSet, link.safety_set_id)  # gone, if retention took it after its time
     done: RestorePlan = gate.find(access, RestorePlan, link.plan_id)
     require_same_target(done, targets.of_plan(access, done))
     plan = RestorePlan(

@@ -26,6 +26,7 @@ from webapp.services import (
     demo,
     previews,
     restore_items,
+    retention,
     run_log,
     runs,
     schedules,
@@ -47,6 +48,8 @@ WORK: dict[tuple[RunType, str], Callable[[Claim], Ending]] = {
     (RunType.BULK, template_work.ACTION): template_work.carry_out,
     (RunType.MAINTENANCE, "check"): checks.carry_out,
     (RunType.MAINTENANCE, "verify"): verification.carry_out,
+    (RunType.MAINTENANCE, "retention"): retention.carry_out,
+    (RunType.MAINTENANCE, "purge"): retention.carry_out_purge,
     (RunType.MAINTENANCE, "demo_damage"): demo.carry_out_damage,
     (RunType.MAINTENANCE, "demo_removal"): demo.carry_out_removal,
 }

@@ -11,7 +11,7 @@ from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.gate import requires
 from webapp.blueprints.web.rendering import render
 from webapp.domain.permissions import Permission
-from webapp.services import sets, source_pages, sources
+from webapp.services import retention, sets, source_pages, sources
 from webapp.services.access import Access
 
 _PAGE = 50
@@ -30,6 +30,7 @@ def index(access: Access) -> Response:
         sets=found,
         sources=sources.rows(access),
         source_id=source_id,
+        trashed=retention.count(access),
         older=_at(access, source_id, offset + _PAGE) if len(found) == _PAGE else "",
         newer=_at(access, source_id, max(offset - _PAGE, 0)) if offset else "",
     )
@@ -44,6 +45,7 @@ def show(access: Access, set_id: UUID) -> str:
         tenant=access.tenant,
         set=backup_set,
         items=backup_set.items,
+        why_kept=retention.why(access, backup_set),
         verifying=source_pages.verification_under_way(access, backup_set),
         **abilities(access),
     )
