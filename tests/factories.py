@@ -17,8 +17,6 @@ from webapp.domain.runs import RunState, RunType
 from webapp.domain.schedules import Frequency, SlotStatus
 from webapp.extensions import db
 from webapp.models import (
-    BackupSchedule,
-    BackupScheduleRun,
     BackupItem,
     BackupSchedule,
     BackupScheduleRun,
@@ -122,26 +120,6 @@ def backup_set(of: Run, **facts: object) -> BackupSet:
         snapshot_path="tree",
     )
     db.session.add(item)
-    db.session.flush()
-    return made
-
-
-def schedule(of: Source, **facts: object) -> BackupSchedule:
-    """Nightly, made a month ago."""
-    at = clock.now() - timedelta(days=30)
-    made = BackupSchedule(
-        **{
-            "tenant_id": of.tenant_id,
-            "source_id": of.id,
-            "name": "nightly",
-            "frequency": Frequency.DAILY,
-            "time_of_day": "02:30",
-            "evaluated_until": at,
-            "created_at": at,
-            **facts,
-        }
-    )
-    db.session.add(made)
     db.session.flush()
     return made
 
@@ -274,7 +252,6 @@ def world(slug: str) -> World:
         ),
     )
     db.session.add_all(extras)
-    nightly = schedule(of)
     trashed = backup_set(run(of), deleted_at=clock.now(), deleted_by_rule="No rule keeps it.")
     person = member(tenant)
     db.session.commit()
@@ -284,7 +261,6 @@ def world(slug: str) -> World:
             "run_id": capture.id,
             "set_id": point.id,
             "trashed_id": trashed.id,
-            "schedule_id": nightly.id,
             "plan_id": made.id,
             "item_id": item.id,
             "plan_item_id": item.id,

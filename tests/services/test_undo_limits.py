@@ -55,7 +55,9 @@ def test_undo_is_refused_once_the_source_points_elsewhere(
     assert refused.value.code == "target_differs"
 
 
-def test_undo_is_over_once_what_was_overwritten_is_in_the_trash(enter, damage, make_plan, carry_out):
+def test_undo_is_over_once_what_was_overwritten_is_in_the_trash(
+    enter, damage, make_plan, carry_out
+):
     damage()
     run = carry_out(make_plan())
     set_id = restores.safety_set_of(enter(), run.id)

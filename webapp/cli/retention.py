@@ -80,9 +80,7 @@ def run(
 @in_app
 @acts
 @prints_data
-def purge(
-    tenant: str, *, may_free_most: bool, wait: bool, actor: Actor, console: Console
-) -> None:
+def purge(tenant: str, *, may_free_most: bool, wait: bool, actor: Actor, console: Console) -> None:
     """Give up what was in the trash for 7 days, and free the vault of it.
 
     Example: lastgood retention purge acme --wait

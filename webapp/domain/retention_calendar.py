@@ -60,7 +60,8 @@ def months(decisions: Sequence[Decision], *, timezone: str) -> list[Month]:
     made_on = {*days[True], *days[False]}
     if not made_on:
         return []
-    first, found = max(made_on).replace(day=1), []
+    found: list[Month] = []
+    first = max(made_on).replace(day=1)
     while first >= min(made_on).replace(day=1) and len(found) < MOST_MONTHS:
         found.append(_month(first, days[True], days[False]))
         first = (first - timedelta(days=1)).replace(day=1)

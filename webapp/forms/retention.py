@@ -68,7 +68,9 @@ def _id(text: str) -> UUID | None:
 def _days(form: MultiDict[str, str]) -> tuple[int, ...]:
     if form.get("frequency", "") != "weekly":
         return ()
-    return tuple(sorted({int(day) for day in form.getlist("days_of_week") if day in set("1234567")}))
+    return tuple(
+        sorted({int(day) for day in form.getlist("days_of_week") if day in set("1234567")})
+    )
 
 
 def _time(text: str) -> time:

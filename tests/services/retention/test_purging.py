@@ -277,9 +277,7 @@ def test_nothing_is_pruned_where_there_is_no_vault(enter, work_off):
     assert (found.status, found.error_code) == (RunState.FAILED, "not_a_vault")
 
 
-@pytest.mark.parametrize(
-    ("days", "actions"), [(7.1, ["retention", "purge"]), (5, ["retention"])]
-)
+@pytest.mark.parametrize(("days", "actions"), [(7.1, ["retention", "purge"]), (5, ["retention"])])
 def test_a_clean_up_is_asked_for_when_the_trash_holds_what_is_over(
     nights, retain, rings, days, actions
 ):
@@ -290,4 +288,3 @@ def test_a_clean_up_is_asked_for_when_the_trash_holds_what_is_over(
 
     asked = [db.session.get_one(Run, UUID(run_id)).action for run_id in rings]
     assert asked == actions
-

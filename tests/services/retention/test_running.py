@@ -14,7 +14,7 @@ from webapp import clock
 from webapp.domain.plans import PlanState
 from webapp.domain.restore_points import BackupType
 from webapp.domain.runs import RunState, RunType
-from webapp.errors import Conflict
+from webapp.errors import Forbidden
 from webapp.extensions import db
 from webapp.models import (
     AuditEntry,
@@ -348,5 +348,5 @@ def test_asking_for_a_suspended_tenant_is_refused(enter, schedule):
     enter().tenant.status = TenantStatus.SUSPENDED
     db.session.commit()
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Forbidden):
         retention.enqueue(schedule.id, tenant_id=schedule.tenant_id)

@@ -175,9 +175,7 @@ def test_what_lies_in_the_trash_is_gone_for_everything_else(enter, night):
 )
 def test_days_that_make_no_sense_are_refused(enter, hand_days, pre_restore_days, field):
     with pytest.raises(Invalid) as problem:
-        retention.choose(
-            enter("alice"), hand_days=hand_days, pre_restore_days=pre_restore_days
-        )
+        retention.choose(enter("alice"), hand_days=hand_days, pre_restore_days=pre_restore_days)
 
     assert list(problem.value.fields) == [field]
 

@@ -30,7 +30,7 @@ def enqueue(schedule_id: UUID, *, tenant_id: UUID) -> Run:
     """Queue retention for one schedule, as the product itself. Commits, rings.
 
     Raises:
-        Conflict: the tenant is suspended or leaving.
+        Forbidden: the tenant is suspended or leaving.
     """
     tenant = db.session.get_one(Tenant, tenant_id)
     access = gate.enter_tenant(SYSTEM, tenant, Permission.OPERATE)

@@ -89,7 +89,11 @@ def rules_of(schedule: BackupSchedule) -> Rules:
 def _living(tenant_id: UUID, source_ids: Collection[UUID], *, lock: bool) -> list[BackupSet]:
     query = select(BackupSet).where(*_are_living(tenant_id, source_ids))
     if lock:
-        query = query.order_by(BackupSet.finished_at, BackupSet.id).with_for_update().execution_options(populate_existing=True)
+        query = (
+            query.order_by(BackupSet.finished_at, BackupSet.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
     return list(db.session.scalars(query))
 
 
@@ -153,7 +157,7 @@ def _slots(tenant_id: UUID, source_ids: Collection[UUID]) -> dict[UUID, UUID]:
     query = select(slot.backup_set_id, slot.schedule_id)
     query = query.join(BackupSet, BackupSet.id == slot.backup_set_id)
     query = query.where(*_are_living(tenant_id, source_ids))
-    return {set_id: schedule_id for set_id, schedule_id in db.session.execute(query)}
+    return {set_id: schedule for set_id, schedule in db.session.execute(query) if set_id}
 
 
 def _are_living(tenant_id: UUID, source_ids: Collection[UUID]) -> tuple[ColumnElement[bool], ...]:

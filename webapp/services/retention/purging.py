@@ -158,9 +158,7 @@ def _given_up(tenant_id: UUID) -> tuple[set[str], set[str]]:
     )
     for snapshot_ids, purged_at in db.session.execute(query):
         (gone if purged_at else needed).update(snapshot_ids)
-    removed = select(Source.id).where(
-        Source.tenant_id == tenant_id, Source.removed_at.is_not(None)
-    )
+    removed = select(Source.id).where(Source.tenant_id == tenant_id, Source.removed_at.is_not(None))
     names = {f"source:{source_id}" for source_id in db.session.scalars(removed)}
     db.session.rollback()
     return gone - needed, names
@@ -197,4 +195,3 @@ class _Watch:
         self._claim.check()
         if self._progress.is_due():
             progress.write(self._claim, current_item=f"{done} of {total} {words}")
-

@@ -56,9 +56,7 @@ def put(
     _record(actor, "set.deleted", backup_set, tenant=tenant, reason=rule, details=details)
 
 
-def delete(
-    access: Access, set_id: UUID, *, reason: str, at: datetime | None = None
-) -> BackupSet:
+def delete(access: Access, set_id: UUID, *, reason: str, at: datetime | None = None) -> BackupSet:
     """Delete a set by hand. For 7 days it can be brought back. Commits.
 
     Raises:
