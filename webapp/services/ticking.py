@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from webapp.extensions import db
-from webapp.services import plan_states, schedules
+from webapp.services import plan_states, retention, schedules
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ def expire_plans(at: datetime) -> None:
 STEPS: tuple[Step, ...] = (
     dispatch_schedules,
     expire_plans,
+    retention.ask_daily,
 )
 
 
