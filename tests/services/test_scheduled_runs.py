@@ -352,4 +352,20 @@ def test_a_slot_delivered_twice_makes_one_set(schedule):
         work.carry_out(slot.run_id, owner=owner)
 
     assert db.session.scalar(select(func.count()).select_from(BackupSet)) == 1
-    assert db.session.scalar(select(func.count()).select_from(Run)) == 1
+    captures = select(func.count()).where(Run.run_type == RunType.CAPTURE)
+    assert db.session.scalar(captures) == 1
+
+
+def test_retention_of_the_schedule_follows_as_a_run_of_its_own(schedule, run_due, set_clock):
+    schedule.retention_keep_last = 2
+    db.session.commit()
+
+    for day in range(4):
+        set_clock(DUE + day * DAY)
+        run_due(DUE + day * DAY)
+
+    after = select(Run.status).where(Run.action == "retention")
+    assert list(db.session.scalars(after)) == [RunState.SUCCEEDED] * 4
+    made = [slot.backup_set_id for slot in slots(schedule)]
+    living = select(BackupSet.id).where(BackupSet.deleted_at.is_(None))
+    assert set(db.session.scalars(living)) == set(made[2:])

@@ -10,12 +10,18 @@ from sqlalchemy import select
 
 from webapp.extensions import db
 from webapp.models import BackupScheduleRun
+from webapp.services import retention
 
 log = logging.getLogger(__name__)
 
 Hook = Callable[[UUID, UUID], object]  # schedule id, tenant id
 
-HOOKS: tuple[Hook, ...] = ()
+
+def retain(schedule_id: UUID, tenant_id: UUID) -> None:
+    retention.enqueue(schedule_id, tenant_id=tenant_id)
+
+
+HOOKS: tuple[Hook, ...] = (retain,)
 
 
 def ran(run_id: UUID) -> None:
