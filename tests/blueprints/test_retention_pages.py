@@ -19,7 +19,7 @@ def nights(app, things):
     """Four nights of a schedule of Acme's; its id, and those of the sets, newest first."""
     with app.app_context():
         source = db.session.get_one(Source, things.source)
-        schedule = factories.schedule(source, retention_keep_last=3)
+        schedule = factories.schedule(source, name="nightly", retention_keep_last=3)
         made = []
         for days_ago in range(4):
             run = factories.run(source, queued_at=clock.now() - timedelta(days=days_ago))
@@ -194,3 +194,11 @@ def test_a_manager_holds_a_set_and_releases_it(app, cast, nights):
     assert "case 4711" in held
     assert refused.status_code == 409
     assert "case 4711" not in cast.bob.get(place).text
+
+
+def test_the_form_of_a_schedule_shows_the_preview(cast, things, nights):
+    new = cast.alice.get(f"/t/acme/schedules/new?source={things.source}").text
+    edit = cast.alice.get(f"/t/acme/schedules/{nights[0]}/edit").text
+
+    assert 'hx-get="/t/acme/retention/preview"' in new
+    assert f'hx-get="/t/acme/retention/preview?schedule={nights[0]}"' in edit

@@ -25,7 +25,7 @@ Night = Callable[..., BackupSet]
 @pytest.fixture
 def schedule(website: Source) -> BackupSchedule:
     """Keeps the last two."""
-    return factories.schedule(website, retention_keep_last=2)
+    return factories.schedule(website, name="nightly", retention_keep_last=2)
 
 
 @pytest.fixture
