@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -46,6 +46,7 @@ def record(
     head = _head(tenant.id if tenant else INSTALLATION_CHAIN)
     fact = Fact(action, resource, reason, details)
     entry = _link(head, actor, fact, tenant_id=tenant.id if tenant else None)
+    head.seal = head_seal(head)
     db.session.add(entry)
     db.session.flush()
     return entry
@@ -60,15 +61,18 @@ class Fact(NamedTuple):
     details: Json | None = None
 
 
-def record_many(actor: Actor, facts: Sequence[Fact], *, tenant_id: UUID) -> None:
-    """Add links for many acts of one actor in one tenant, in order; the caller commits."""
-    head = _head(tenant_id)
-    db.session.add_all([_link(head, actor, fact, tenant_id=tenant_id) for fact in facts])
+def record_many(actor: Actor, facts: Mapping[UUID, Sequence[Fact]]) -> None:
+    """Add links for many acts of one actor, by tenant, in order; the caller commits."""
+    heads = _heads(facts)
+    for tenant_id, done in facts.items():
+        head = heads[tenant_id]
+        db.session.add_all([_link(head, actor, fact, tenant_id=tenant_id) for fact in done])
+        head.seal = head_seal(head)
     db.session.flush()
 
 
 def _link(head: AuditHead, actor: Actor, fact: Fact, *, tenant_id: UUID | None) -> AuditEntry:
-    """The next link of the chain, which then ends there."""
+    """The next link of the chain, which then ends there; the caller seals the head."""
     entry = AuditEntry(
         id=new_id(),
         chain=head.chain,
@@ -84,7 +88,6 @@ def _link(head: AuditHead, actor: Actor, fact: Fact, *, tenant_id: UUID | None) 
     )
     entry.hash = link_hash(entry)
     head.seq, head.hash = entry.seq, entry.hash
-    head.seal = head_seal(head)
     return entry
 
 
@@ -119,3 +122,12 @@ def _head(chain: UUID) -> AuditHead:
         db.session.execute(insert_if_new(AuditHead).values(first))
         head = db.session.scalars(newest).one()
     return head
+
+
+def _heads(chains: Collection[UUID]) -> dict[UUID, AuditHead]:
+    """The newest link of each, locked in one order, so that two writers never wait in a ring."""
+    query = select(AuditHead).where(AuditHead.chain.in_(chains)).order_by(AuditHead.chain)
+    found = {head.chain: head for head in db.session.scalars(query.with_for_update())}
+    new = [AuditHead(chain=c, seq=0, hash=GENESIS, seal="") for c in chains if c not in found]
+    db.session.add_all(new)
+    return {**found, **{head.chain: head for head in new}}

@@ -108,7 +108,7 @@ def take(schedule: BackupSchedule, run: Run, *, trigger: Trigger, actor: Actor) 
     made = run_metadata(schedule, slot["id"], minute, trigger=trigger)
     run.metadata_ = {**run.metadata_, **made}
     fact = dispatched(made, run.id, source_id=schedule.source_id, reason=run.reason)
-    audit.record_many(actor, [fact], tenant_id=run.tenant_id)
+    audit.record_many(actor, {run.tenant_id: [fact]})
 
 
 def take_again(run: Run, *, actor: Actor) -> None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any, cast
 from uuid import UUID
 
@@ -252,13 +251,13 @@ def _following(schedule: _Due, at: datetime) -> datetime | None:
 
 def _record(slots: Iterable[dict[str, Any]], runs: Mapping[UUID, dict[str, Any]]) -> None:
     """One audit entry for each slot that became a run, in the chain of its tenant."""
-    started = (runs[slot["id"]] for slot in slots if slot["run_id"] is not None)
-    for tenant_id, group in groupby(started, key=lambda run: run["tenant_id"]):
-        facts = [
-            schedule_slots.dispatched(run["metadata"], run["id"], source_id=run["source_id"])
-            for run in group
-        ]
-        audit.record_many(SYSTEM, facts, tenant_id=tenant_id)
+    facts: dict[UUID, list[audit.Fact]] = {}
+    for slot in slots:
+        if slot["run_id"] is not None:
+            run = runs[slot["id"]]
+            fact = schedule_slots.dispatched(run["metadata"], run["id"], source_id=run["source_id"])
+            facts.setdefault(run["tenant_id"], []).append(fact)
+    audit.record_many(SYSTEM, facts)
 
 
 def _forget_the_future(at: datetime) -> None:
