@@ -30,6 +30,8 @@ PAGES = {
     "tenant": "/t/demo/",
     "source": "/t/demo/sources/{source}",
     "sources": "/t/demo/sources",
+    "schedules": "/t/demo/schedules",
+    "schedule": "/t/demo/schedules/{schedule}",
     "sets": "/t/demo/sets",
     "set": "/t/demo/sets/{set}",
     "browse": "/t/demo/sets/{set}/browse",
@@ -69,11 +71,15 @@ def story(server: Server) -> dict[str, str]:
         "restore", "preview", "demo", capture["backup_set_id"], "--delete", "--wait", *person
     )
     source = server.command("source", "list", "demo")[0]
+    schedule = server.command(
+        "schedule", "add", "demo", "shop", "--daily", "02:30", "--name", "Nightly", *person
+    )
     return {
         "run": capture["run_id"],
         "set": capture["backup_set_id"],
         "plan": preview["plan_id"],
         "source": source["id"],
+        "schedule": schedule["id"],
     }
 
 

@@ -20,6 +20,14 @@ MORE = {
     "source-remove": "/t/demo/sources/{source}/remove",
     "folder": "/t/demo/sets/{set}/browse?item=tree:",
     "all-runs": "/runs",
+    "all-schedules": "/schedules",
+    "schedule-choose": "/t/demo/schedules/new",
+    "schedule-new": "/t/demo/schedules/new?source={source}",
+    "schedule-edit": "/t/demo/schedules/{schedule}/edit",
+    "schedule-pause": "/t/demo/schedules/{schedule}/pause",
+    "schedule-archive": "/t/demo/schedules/{schedule}/archive",
+    "templates": "/schedule-templates",
+    "template-new": "/schedule-templates/new",
     "error": "/t/nowhere/runs",
 }
 
