@@ -7,6 +7,7 @@ import io
 import os
 import stat
 from collections.abc import Callable, Iterator
+from mmap import mmap
 from typing import BinaryIO, NamedTuple
 
 from blake3 import blake3
@@ -49,7 +50,7 @@ def read(
     *,
     store: Store,
     on_bytes: Callable[[int], None],
-    window: Callable[[], bytearray],
+    window: Callable[[], bytearray | mmap],
 ) -> Read:
     """Read *file* once.
 
@@ -111,7 +112,7 @@ class _Reading:
         *,
         store: Store,
         on_bytes: Callable[[int], None],
-        window: bytearray,
+        window: bytearray | mmap,
     ) -> None:
         self._file = file
         self._profile = profile
