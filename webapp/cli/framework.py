@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from webapp import create_app
+from webapp.domain import redaction
 
 if TYPE_CHECKING:
     from webapp.domain.actors import Actor
@@ -80,7 +81,7 @@ class Console:
 
     @staticmethod
     def complain(error: Exception) -> None:
-        click.echo(f"lastgood: {error}", err=True)
+        click.echo(f"lastgood: {redaction.safe(str(error))}", err=True)
 
 
 QUIET = "lastgood.quiet"

@@ -7,6 +7,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from webapp.domain import redaction
 from webapp.settings import Settings
 
 
@@ -16,10 +17,15 @@ def configure(settings: Settings) -> None:
     if settings.log == "json":
         handler.setFormatter(_JsonLines())
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for noisy in ("huey", "alembic", "gunicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redaction.safe(super().format(record))
 
 
 class _JsonLines(logging.Formatter):
@@ -32,4 +38,4 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(redaction.safe_json(line), ensure_ascii=False)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.domain.restore_points import BackupType, SetStatus
 from webapp.extensions import Model
-from webapp.models.columns import TenantOwned, UtcTime, tenant_args, words
+from webapp.models.columns import SafeText, TenantOwned, UtcTime, tenant_args, words
 from webapp.models.sources import Source
 
 
@@ -32,7 +32,7 @@ class BackupSet(TenantOwned, Model):
     run_id: Mapped[UUID]
     name: Mapped[str]
     backup_type: Mapped[BackupType] = mapped_column(words(BackupType))
-    reason: Mapped[str] = mapped_column(default="")
+    reason: Mapped[str] = mapped_column(SafeText, default="")
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, default=dict)
     status: Mapped[SetStatus] = mapped_column(words(SetStatus))
     snapshot_ids: Mapped[list[str]] = mapped_column(JSON, default=list)

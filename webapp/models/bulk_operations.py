@@ -9,7 +9,7 @@ from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Model
-from webapp.models.columns import TenantOwned, tenant_args
+from webapp.models.columns import SafeJson, TenantOwned, tenant_args
 from webapp.models.runs import Run
 
 
@@ -28,7 +28,7 @@ class BulkOperationRun(TenantOwned, Model):
     resource: Mapped[str]  # policy, backup_set, source, …
     action: Mapped[str]  # export, add_policies, apply_template, …
     item_ids: Mapped[list[str]] = mapped_column(JSON, default=list)
-    failures: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    failures: Mapped[list[dict[str, Any]] | None] = mapped_column(SafeJson)
     audit_log_id: Mapped[UUID | None] = mapped_column(ForeignKey("audit_logs.id"))
 
     run: Mapped[Run] = relationship(viewonly=True)

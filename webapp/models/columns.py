@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import DateTime, Dialect, Enum, ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, Enum, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeDecorator
+
+from webapp.domain import redaction
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -28,6 +31,26 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class SafeText(TypeDecorator[str]):
+    """Words of others (a storage's answer, a person's reason), stored without any secret."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        return None if value is None else redaction.safe(value)
+
+
+class SafeJson(TypeDecorator[Any]):
+    """A document of such words, stored without any secret."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, _dialect: Dialect) -> Any:
+        return redaction.safe_json(value)
 
 
 def new_id() -> UUID:

@@ -11,7 +11,14 @@ from sqlalchemy import JSON, BigInteger, Date, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.extensions import Model
-from webapp.models.columns import Identified, TenantOwned, UtcTime, tenant_args, words
+from webapp.models.columns import (
+    Identified,
+    SafeText,
+    TenantOwned,
+    UtcTime,
+    tenant_args,
+    words,
+)
 
 
 class LimitScope(StrEnum):
@@ -38,7 +45,7 @@ class Limit(Identified, Model):
     bytes_per_second: Mapped[int | None] = mapped_column(BigInteger)
     windows: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     paused_until: Mapped[datetime | None] = mapped_column(UtcTime)
-    pause_reason: Mapped[str] = mapped_column(default="")
+    pause_reason: Mapped[str] = mapped_column(SafeText, default="")
 
 
 class UsageSample(TenantOwned, Model):

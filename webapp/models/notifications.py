@@ -11,7 +11,15 @@ from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Model
-from webapp.models.columns import Identified, TenantOwned, UtcTime, tenant_args, words
+from webapp.models.columns import (
+    Identified,
+    SafeJson,
+    SafeText,
+    TenantOwned,
+    UtcTime,
+    tenant_args,
+    words,
+)
 
 _IS_OPEN = text("closed_at IS NULL")
 
@@ -30,7 +38,7 @@ class Notification(TenantOwned, Model):
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     type: Mapped[str]  # run_status, alert
-    payload: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    payload: Mapped[dict[str, Any]] = mapped_column(SafeJson, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
@@ -58,7 +66,7 @@ class Alert(TenantOwned, Model):
 
     condition: Mapped[str]
     subject: Mapped[str] = mapped_column(default="")
-    message: Mapped[str]
+    message: Mapped[str] = mapped_column(SafeText)
     opened_at: Mapped[datetime] = mapped_column(UtcTime)
     seen_at: Mapped[datetime] = mapped_column(UtcTime)  # when it was last found to hold
     closed_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -107,12 +115,12 @@ class ChannelMessage(Identified, Model):
     )
     tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenants.id"))
     key: Mapped[str]
-    subject: Mapped[str]
-    body: Mapped[str]
+    subject: Mapped[str] = mapped_column(SafeText)
+    body: Mapped[str] = mapped_column(SafeText)
     state: Mapped[MessageState] = mapped_column(words(MessageState), default=MessageState.WAITING)
     tries: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime] = mapped_column(UtcTime)
-    last_error: Mapped[str] = mapped_column(default="")
+    last_error: Mapped[str] = mapped_column(SafeText, default="")
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from webapp.domain.plans import PlanState, require_step
 from webapp.extensions import Model
 from webapp.models.backup_sets import BackupSet
-from webapp.models.columns import TenantOwned, UtcTime, tenant_args, words
+from webapp.models.columns import SafeText, TenantOwned, UtcTime, tenant_args, words
 from webapp.models.runs import Run
 from webapp.models.sources import Source
 
@@ -58,7 +58,7 @@ class RestorePlan(TenantOwned, Model):
     counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     checks: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
     safety_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    stale_reason: Mapped[str] = mapped_column(default="")
+    stale_reason: Mapped[str] = mapped_column(SafeText, default="")
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     ready_at: Mapped[datetime | None] = mapped_column(UtcTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -71,7 +71,7 @@ class RestorePlan(TenantOwned, Model):
     approved_at: Mapped[datetime | None] = mapped_column(UtcTime)
     approved_digest: Mapped[str | None]
     rejected_by: Mapped[str | None]
-    reason: Mapped[str] = mapped_column(default="")
+    reason: Mapped[str] = mapped_column(SafeText, default="")
 
     backup_set: Mapped[BackupSet] = relationship(viewonly=True)
     target_source: Mapped[Source] = relationship(viewonly=True)

@@ -20,7 +20,14 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from webapp.domain.outcomes import FEWER
 from webapp.domain.runs import ACTIVE, RunState, RunType, require_step
 from webapp.extensions import Model
-from webapp.models.columns import TenantOwned, UtcTime, tenant_args, words
+from webapp.models.columns import (
+    SafeJson,
+    SafeText,
+    TenantOwned,
+    UtcTime,
+    tenant_args,
+    words,
+)
 from webapp.models.people import User
 from webapp.models.sources import Source
 
@@ -61,7 +68,7 @@ class Run(TenantOwned, Model):
     source_id: Mapped[UUID | None]
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     requested_by: Mapped[str]  # as the audit log names the actor
-    reason: Mapped[str] = mapped_column(default="")
+    reason: Mapped[str] = mapped_column(SafeText, default="")
 
     total_items: Mapped[int | None]  # None: not known yet
     processed_items: Mapped[int] = mapped_column(default=0)
@@ -83,15 +90,15 @@ class Run(TenantOwned, Model):
     parent_run_id: Mapped[UUID | None]  # the run that this one retries
 
     error_code: Mapped[str | None]
-    error_context: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    failure_reason: Mapped[str | None]  # one safe sentence for a person
+    error_context: Mapped[dict[str, Any] | None] = mapped_column(SafeJson)
+    failure_reason: Mapped[str | None] = mapped_column(SafeText)  # one safe sentence for a person
     deciding_rule: Mapped[str | None]  # the rule of domain/outcomes.py that set the end state
     queued_at: Mapped[datetime] = mapped_column(UtcTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
     rung_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when the doorbell rang last
     not_before: Mapped[datetime | None] = mapped_column(UtcTime)  # it waits until then
-    waits_for: Mapped[str] = mapped_column(default="")  # why, for a person
+    waits_for: Mapped[str] = mapped_column(SafeText, default="")  # why: fits behind "because"
     retries: Mapped[int] = mapped_column(default=0)  # by itself, after what may pass
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, default=dict)
 
@@ -132,7 +139,7 @@ class RunItem(TenantOwned, Model):
     intent_at: Mapped[datetime | None] = mapped_column(UtcTime)
     outcome: Mapped[str | None]  # succeeded, failed, skipped, unchanged
     reason_code: Mapped[str] = mapped_column(default="")
-    message: Mapped[str] = mapped_column(default="")
+    message: Mapped[str] = mapped_column(SafeText, default="")
     before_hash: Mapped[str] = mapped_column(default="")
     after_hash: Mapped[str] = mapped_column(default="")
     size: Mapped[int | None] = mapped_column(BigInteger)
@@ -153,4 +160,4 @@ class RunEvent(TenantOwned, Model):
     seq: Mapped[int]
     at: Mapped[datetime] = mapped_column(UtcTime)
     level: Mapped[str] = mapped_column(default="info")  # info, warning, error
-    message: Mapped[str]
+    message: Mapped[str] = mapped_column(SafeText)

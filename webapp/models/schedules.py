@@ -12,7 +12,15 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from webapp.domain.restore_points import BackupType
 from webapp.domain.schedules import Frequency, MissedRule, SlotStatus, Trigger
 from webapp.extensions import Model
-from webapp.models.columns import Identified, TenantOwned, UtcTime, tenant_args, words
+from webapp.models.columns import (
+    Identified,
+    SafeJson,
+    SafeText,
+    TenantOwned,
+    UtcTime,
+    tenant_args,
+    words,
+)
 from webapp.models.runs import Run
 from webapp.models.sources import Source
 
@@ -109,8 +117,8 @@ class BackupScheduleRun(TenantOwned, Model):
     run_id: Mapped[UUID | None]
     backup_set_id: Mapped[UUID | None]
     error_code: Mapped[str | None]
-    error_message: Mapped[str | None]
-    summary: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    error_message: Mapped[str | None] = mapped_column(SafeText)
+    summary: Mapped[dict[str, Any]] = mapped_column(SafeJson, default=dict)
     started_at: Mapped[datetime] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
 

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.extensions import Model
-from webapp.models.columns import TenantOwned, UtcTime, tenant_args
+from webapp.models.columns import SafeJson, TenantOwned, UtcTime, tenant_args
 
 _IS_THERE = text("removed_at IS NULL")
 
@@ -44,4 +44,4 @@ class Source(TenantOwned, Model):
     removed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     checked_at: Mapped[datetime | None] = mapped_column(UtcTime)
     check_status: Mapped[str | None]  # ok, warning, error; None: not checked since last edited
-    check_findings: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    check_findings: Mapped[list[dict[str, str]]] = mapped_column(SafeJson, default=list)

@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from webapp import clock
+from webapp.domain import redaction
 from webapp.domain.actors import Actor
 from webapp.extensions import db, insert_if_new
 from webapp.items import Json
@@ -41,7 +42,7 @@ def record(
         action: dotted, noun first: ``source.added``, ``restore.requested``.
         tenant: None for acts on the installation itself.
         resource: what it was done to, ``noun:<id>``.
-        details: no secrets, no content; must survive JSON.
+        details: no content; must survive JSON. What looks like a secret is hidden.
     """
     head = _head(tenant.id if tenant else INSTALLATION_CHAIN)
     fact = Fact(action, resource, reason, details)
@@ -82,8 +83,8 @@ def _link(head: AuditHead, actor: Actor, fact: Fact, *, tenant_id: UUID | None) 
         actor=actor.label,
         action=fact.action,
         resource=fact.resource,
-        reason=fact.reason,
-        details=dict(fact.details or {}),
+        reason=redaction.safe(fact.reason),
+        details=redaction.safe_json(dict(fact.details or {})),
         prev_hash=head.hash,
     )
     entry.hash = link_hash(entry)

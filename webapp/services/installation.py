@@ -5,6 +5,7 @@ Bound once by ``create_app``. Services may not import Flask, so they ask here, n
 
 from __future__ import annotations
 
+from webapp.domain import redaction
 from webapp.errors import ConfigError
 from webapp.services import keys
 from webapp.services.keys import KeyRing
@@ -19,6 +20,7 @@ class _Bound:
 def bind(settings: Settings, ring: KeyRing | None) -> None:
     """Remember settings and keys; *ring* None before ``lastgood init`` has made them."""
     _Bound.settings, _Bound.ring = settings, ring
+    redaction.know(settings.secret_key, settings.smtp_url)
 
 
 def settings() -> Settings:
@@ -42,5 +44,7 @@ def seal(text: str, *, purpose: str) -> str:
 
 
 def unseal(sealed: str, *, purpose: str) -> str:
-    """``keys.unseal`` with this installation's key."""
-    return keys.unseal(ring(), sealed, purpose=purpose)
+    """``keys.unseal`` with this installation's key. No log or page shows it from then on."""
+    text = keys.unseal(ring(), sealed, purpose=purpose)
+    redaction.know(text)
+    return text

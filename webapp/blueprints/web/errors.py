@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from webapp import database
 from webapp.blueprints.web.rendering import is_swap
+from webapp.domain import redaction
 from webapp.errors import (
     AppError,
     Conflict,
@@ -94,6 +95,7 @@ def answer(status: int, message: str) -> Response:
 
 
 def _rendered(status: int, message: str) -> Response:
+    message = redaction.safe(message)
     title = _TITLES.get(status, "That did not work")
     if not is_swap():
         page = render_template("errors/error.html", status=status, title=title, message=message)
