@@ -21,6 +21,7 @@ from webapp.models import (
     BackupSchedule,
     BackupScheduleRun,
     BackupSet,
+    BulkOperationRun,
     Membership,
     PlanItem,
     RestorePlan,
@@ -200,6 +201,23 @@ def schedule(of: Source, **facts: object) -> BackupSchedule:
     return made
 
 
+def bulk_run(of: Source) -> Run:
+    """A capture of many sources, here of one, that has ended."""
+    made = run(
+        of, run_type=RunType.BULK, source_id=None, total_items=1, metadata_={"resource": "source"}
+    )
+    link = BulkOperationRun(
+        tenant_id=of.tenant_id,
+        run_id=made.id,
+        resource="source",
+        action="capture",
+        item_ids=[str(of.id)],
+    )
+    db.session.add(link)
+    db.session.flush()
+    return made
+
+
 def _scheduled(of: Source, capture: Run) -> dict[str, UUID]:
     """A schedule with one slot that failed, and a template."""
     nightly = schedule(of)
@@ -254,11 +272,13 @@ def world(slug: str) -> World:
     db.session.add_all(extras)
     trashed = backup_set(run(of), deleted_at=clock.now(), deleted_by_rule="No rule keeps it.")
     person = member(tenant)
+    many = bulk_run(of)
     db.session.commit()
     return World(
         {
             "source_id": of.id,
             "run_id": capture.id,
+            "bulk_run_id": many.id,
             "set_id": point.id,
             "trashed_id": trashed.id,
             "plan_id": made.id,

@@ -82,8 +82,10 @@ class ConnectorError(AppError):
 
     Attributes:
         code: a stable word from the list in ``webapp.connectors.base``.
+        wait_seconds: what the other side asked for before the next try, if it did.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, wait_seconds: float = 0.0) -> None:
         super().__init__(message)
         self.code = code
+        self.wait_seconds = wait_seconds

@@ -17,6 +17,10 @@ CASES = {
     "failed beside skipped": (Counted(failed=1, skipped=1), RunState.FAILED),
     "stopped before anything": (Counted(error_code="disk_full"), RunState.FAILED),
     "stopped half way": (Counted(done=2, error_code="disk_full"), RunState.PARTIAL),
+    "stopped by the circuit breaker": (
+        Counted(done=4, failed=6, error_code="circuit_open"),
+        RunState.FAILED,
+    ),
     "canceled": (Counted(done=2, canceled=True), RunState.CANCELED),
     "a few files fewer": (Counted(done=95, before=100), RunState.SUCCEEDED),
     "many files fewer": (Counted(done=70, before=100), RunState.PARTIAL),

@@ -81,7 +81,7 @@ def test_a_person_who_lost_the_right_meanwhile_captures_nothing(enter, website, 
 
     work_off()
 
-    assert (again(run).status, again(run).error_code) == (RunState.FAILED, "forbidden")
+    assert (again(run).status, again(run).error_code) == (RunState.FAILED, "not_allowed_any_more")
 
 
 def test_a_source_that_vanished_fails_with_a_sentence(enter, website, work_off, www):

@@ -13,6 +13,7 @@ from webapp.errors import AppError, ConfigError, Conflict, Forbidden, Refused
 
 NOUNS = {
     "audit": "audit",
+    "bulk": "bulk",
     "capture": "capture",
     "demo": "demo",
     "export": "items",

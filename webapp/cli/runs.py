@@ -15,6 +15,7 @@ from webapp.domain.permissions import Permission
 from webapp.domain.runs import RunState
 from webapp.formatting import moment
 from webapp.services import access as gate
+from webapp.services import retries
 from webapp.services import runs as work
 from webapp.services.access import Access
 
@@ -112,10 +113,13 @@ def cancel(tenant: str, run_id: UUID, actor: Actor, console: Console) -> None:
 def retry(tenant: str, run_id: UUID, *, failed_only: bool, actor: Actor, console: Console) -> None:
     """Start the same work again, as a run of its own.
 
-    Example: lastgood run retry acme 0193a1b2-…
+    With --failed, a bulk run repeats only the items that did not succeed, and of a restore a
+    preview of those items is made. A capture is always whole.
+
+    Example: lastgood run retry acme 0193a1b2-… --failed
     """
     access = gate.enter(actor, tenant, Permission.VIEW)
-    made, _ = work.retry(access, run_id, failed_only=failed_only)
+    made, _ = retries.again(access, run_id, failed_only=failed_only)
     document = work.as_document(made)
     console.data(document, lambda: [f"Run {document['id']}: {document['status']}"])
 
@@ -131,7 +135,7 @@ def _print_log(access: Access, run_id: UUID, seen: int) -> int:
 def _lines(document: dict[str, Any]) -> list[str]:
     lines = [
         f"{document['action']}: {document['status']}",
-        document["failure_reason"] or document["deciding_rule"] or document["phase"],
+        document["failure_reason"] or document["deciding_rule"] or _waits(document),
     ]
     for item in document["items"]:
         why = f"  {item['reason_code']}" if item["reason_code"] else ""
@@ -139,6 +143,14 @@ def _lines(document: dict[str, Any]) -> list[str]:
             f"  {item['outcome'] or 'in doubt':<10} {item['action']:<8} {item['key']}{why}"
         )
     return lines
+
+
+def _waits(document: dict[str, Any]) -> str:
+    """What a run does now, or what it waits for."""
+    until = f"waits until {moment(document['not_before'])}" if document["not_before"] else "waits"
+    if document["waits_for"]:
+        return f"{until} because {document['waits_for']}"
+    return until if document["not_before"] else str(document["phase"])
 
 
 COMMANDS = (runs, run)

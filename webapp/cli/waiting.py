@@ -17,7 +17,10 @@ PATIENCE_SECONDS = 10.0
 _LOOK_SECONDS = 0.25
 
 # Ends of a run that are refusals: nothing was wrong with the work, it was not allowed to begin.
-_REFUSALS = {"forbidden", "conflict", "plan_stale", "plan_altered", "plan_expired", "not_approved"}
+_REFUSALS = {
+    "forbidden", "conflict", "not_allowed_any_more", "plan_stale", "plan_altered", "plan_expired",
+    "not_approved",
+}  # fmt: skip
 
 
 def until_ended(access: Access, run_id: UUID) -> dict[str, Any]:
@@ -65,6 +68,8 @@ def end(run: dict[str, Any]) -> None:
 def _tell(run: dict[str, Any], told: str) -> str:
     counts = run["counts"]
     line = f"{run['status']} {run['phase']}".strip()
+    if run["waits_for"]:
+        line += f": waits because {run['waits_for']}"
     if counts["processed"]:
         line += f": {counts['processed']:,} items"
     if line != told:

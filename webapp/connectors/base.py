@@ -37,6 +37,9 @@ REASONS: Mapping[str, str] = {
     "name_collides": "Another name differs from it by upper and lower case only.",
     "not_supported": "This target cannot hold it.",
     "type_differs": "The target has another sort of thing under this name.",
+    "unreachable": "It does not answer.",
+    "throttled": "It asks to be left alone for a while.",
+    "server_error": "It reported an error of its own.",
     "conflict": "The target matches neither the state before nor the state after.",
 }
 

@@ -11,6 +11,7 @@ from webapp.domain.runs import RunState
 # unless its settings changed, too.
 SHRINK_SHARE = 0.2
 SHRINK_FILES = 10
+CIRCUIT_OPEN = "circuit_open"  # the code of a bulk run that was stopped early
 FEWER = (
     "It holds far fewer items than the last good run, and nothing explains it. If there is meant "
     "to be less now, capture again and give the reason."
@@ -70,6 +71,11 @@ _Rule = tuple[Callable[[Counted], bool], RunState, str]
 # Read from the top; the first that holds decides.
 RULES: tuple[_Rule, ...] = (
     (lambda c: c.canceled, RunState.CANCELED, "A person canceled it."),
+    (
+        lambda c: c.error_code == CIRCUIT_OPEN,
+        RunState.FAILED,
+        "More than half of its first items failed, so it was stopped.",
+    ),
     (
         lambda c: bool(c.error_code) and c.done > 0,
         RunState.PARTIAL,

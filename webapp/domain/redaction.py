@@ -23,10 +23,11 @@ _NAMES = (
 )
 _QUOTED = r'"(?:[^"\\]|\\.)*(?:"|$)|' + r"'(?:[^'\\]|\\.)*(?:'|$)"
 _VALUE = rf"(?:\[hidden\]|{_QUOTED}|[^\s;&\"']+)"
-_OPEN_SCHEMES = frozenset(
-    "http https file ftp ftps sftp ssh scp s3 s3+http rclone sqlite postgres postgresql mysql"
-    " mariadb redis rediss smtp smtps imap imaps ldap ldaps amqp amqps mssql".split()
-)
+_OPEN_SCHEMES = {
+    "http", "https", "file", "ftp", "ftps", "sftp", "ssh", "scp", "s3", "rclone", "sqlite",
+    "postgres", "postgresql", "mysql", "mariadb", "mssql", "redis", "rediss", "amqp", "amqps",
+    "smtp", "smtps", "imap", "imaps", "ldap", "ldaps",
+}  # fmt: skip
 
 
 def _address(found: re.Match[str]) -> str:

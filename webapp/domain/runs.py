@@ -31,7 +31,13 @@ class RunState(StrEnum):
 
 _NEXT: dict[RunState, set[RunState]] = {
     RunState.QUEUED: {RunState.RUNNING, RunState.CANCELED, RunState.FAILED},
-    RunState.RUNNING: {RunState.SUCCEEDED, RunState.PARTIAL, RunState.FAILED, RunState.CANCELED},
+    RunState.RUNNING: {
+        RunState.SUCCEEDED,
+        RunState.PARTIAL,
+        RunState.FAILED,
+        RunState.CANCELED,
+        RunState.QUEUED,  # it waits for what may pass, and is tried again
+    },
     RunState.SUCCEEDED: set(),
     RunState.PARTIAL: set(),
     RunState.FAILED: set(),

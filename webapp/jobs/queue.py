@@ -39,7 +39,8 @@ class Queue:
 
     @property
     def execute(self) -> TaskWrapper:
-        """The one task there is: carry out a run. It takes an id, as text, and returns nothing."""
+        """The one task there is: do what should be done next. The id that it takes, as text, is
+        a hint that something waits; the rows say what."""
         return self._opened()[1]
 
     def ring(self, run_id: UUID) -> None:
@@ -79,7 +80,8 @@ class Queue:
 
         def execute(run_id: str) -> None:
             with app.app_context():
-                work.carry_out(UUID(run_id), owner=f"{socket.gethostname()}:{os.getpid()}")
+                log.debug("heard of run %s", run_id)
+                work.carry_on(owner=f"{socket.gethostname()}:{os.getpid()}")
 
         return execute
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from webapp.connectors.base import REASONS, Action, Connector, Planned, Writer
 from webapp.connectors.permits import Permit, PermitRefused
 from webapp.connectors.writing import open_for_writing
+from webapp.domain import patience
 from webapp.domain.actors import Actor
 from webapp.domain.outcomes import Counted
 from webapp.errors import ConnectorError, Refused
@@ -188,10 +189,10 @@ class _Restore:
         try:
             reached = self._apply(writer, row.planned)
         except ConnectorError as error:
-            if error.code in _STOPS:
-                self.problem = error
+            self._stop_if_lasting(error.code, error)
             return Outcome(row=row, outcome="failed", code=error.code, message=str(error))
         except VaultError as error:
+            self._stop_if_lasting(error.code, ConnectorError(error.code, vaults.told(error)))
             message = "The restore point does not give its content."
             return Outcome(row=row, outcome="failed", code=error.code, message=message)
         if reached != row.planned.after:
@@ -200,6 +201,16 @@ class _Restore:
                 row=row, outcome="failed", code="write_error", message=message, reached=reached
             )
         return Outcome(row=row, outcome="succeeded", reached=reached)
+
+    def _stop_if_lasting(self, code: str, problem: ConnectorError) -> None:
+        """What would befall every further item ends the restore; if it may pass, the run waits,
+        and goes on from what is written."""
+        if not patience.may_pass(code):
+            self.problem = problem if code in _STOPS else self.problem
+            return
+        if not self._claim.is_last_try:
+            raise problem
+        self.problem = problem
 
     def _apply(self, writer: Writer, planned: Planned) -> str:
         entry = None

@@ -11,6 +11,7 @@ from uuid import UUID
 from webapp import clock
 from webapp.connectors import registry
 from webapp.connectors.base import Surroundings
+from webapp.domain import redaction
 from webapp.domain.outcomes import Counted, judge
 from webapp.domain.permissions import Permission
 from webapp.domain.restore_points import BackupType, SetStatus
@@ -64,6 +65,7 @@ def start(
         Invalid: there is no such type.
     """
     access.require(Permission.OPERATE)
+    reason = redaction.safe(reason.strip())
     if backup_type not in TYPES:
         raise Invalid({"backup_type": f"There is no type {backup_type}; use full, db or files."})
     source = gate.find(access, Source, source_id)
@@ -73,11 +75,11 @@ def start(
         "capture",
         key=f"capture:{source.id}:{backup_type}",
         source_id=source.id,
-        reason=reason.strip(),
+        reason=reason,
         metadata={
             "backup_type": backup_type,
             "metadata": dict(metadata or {}),
-            "explanation": reason.strip(),
+            "explanation": reason,
         },
     )
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import clock
 from webapp.database import by_row_locks
+from webapp.domain.patience import MOST_TRIES
 from webapp.domain.runs import RunState, RunType
 from webapp.extensions import db
 from webapp.models import Run
@@ -29,6 +30,7 @@ from webapp.services import installation
 MOST_ATTEMPTS = 3
 
 _held: dict[UUID, Claim] = {}  # what this process works on
+_stopping = threading.Event()  # this process takes nothing new
 
 
 class LeaseLost(Exception):
@@ -43,9 +45,18 @@ class Interrupted(Exception):
     """The worker is being stopped: the run goes back to wait for another."""
 
 
+class Later(Exception):
+    """The work waits for others' and holds no worker meanwhile; it goes on after *seconds*."""
+
+    def __init__(self, phase: str, *, seconds: float) -> None:
+        super().__init__(phase)
+        self.phase, self.seconds = phase, seconds
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One worker's hold on one run. ``attempt`` is 1 the first time."""
+    """One worker's hold on one run. ``attempt`` is 1 the first time; ``retries`` are those that
+    the run made by itself, after what may pass."""
 
     run_id: UUID
     tenant_id: UUID
@@ -53,9 +64,15 @@ class Claim:
     action: str
     fence: int
     attempt: int
+    retries: int = 0
     lost: threading.Event = field(default_factory=threading.Event, compare=False)
     canceled: threading.Event = field(default_factory=threading.Event, compare=False)
     interrupted: threading.Event = field(default_factory=threading.Event, compare=False)
+
+    @property
+    def is_last_try(self) -> bool:
+        """Whatever stops the work now is final, even if it might pass."""
+        return self.retries + 1 >= MOST_TRIES
 
     def check(self) -> None:
         """Call between steps of long work.
@@ -77,16 +94,25 @@ class Claim:
 def claim(run_id: UUID, *, owner: str, at: datetime) -> Claim | None:
     """Take a queued run, or one whose worker is gone, with a lease and the next fencing token.
 
-    None if another worker has it, or it has ended: a second delivery ends here. Commits.
+    None if another worker has it, it has ended, or its time has not come: a second delivery ends
+    here. Commits.
     """
     db.session.rollback()
+    held = take(run_id, owner=owner, at=at)
+    db.session.commit()
+    return held
+
+
+def take(run_id: UUID, *, owner: str, at: datetime) -> Claim | None:
+    """As ``claim``, within the caller's transaction."""
     seconds = installation.settings().lease_seconds
     taken = db.session.execute(
         update(Run)
         .where(
             Run.id == run_id,
             or_(
-                Run.status == RunState.QUEUED,
+                (Run.status == RunState.QUEUED)
+                & or_(Run.not_before.is_(None), Run.not_before <= at),
                 (Run.status == RunState.RUNNING) & (Run.lease_until < at),
             ),
         )
@@ -96,12 +122,13 @@ def claim(run_id: UUID, *, owner: str, at: datetime) -> Claim | None:
             lease_until=at + timedelta(seconds=seconds),
             fence=Run.fence + 1,
             attempt=Run.attempt + 1,
+            not_before=None,
+            waits_for="",
         )
-        .returning(Run.tenant_id, Run.run_type, Run.action, Run.fence, Run.attempt)
+        .returning(Run.tenant_id, Run.run_type, Run.action, Run.fence, Run.attempt, Run.retries)
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if taken is None:
-        db.session.rollback()
         return None
     db.session.execute(
         update(Run)
@@ -109,7 +136,6 @@ def claim(run_id: UUID, *, owner: str, at: datetime) -> Claim | None:
         .values(started_at=at)
         .execution_options(synchronize_session=False)
     )
-    db.session.commit()
     return Claim(run_id=run_id, **taken._mapping)
 
 
@@ -185,7 +211,9 @@ def renew(engine: Engine, held: Claim, lease_seconds: float) -> bool:
 
 
 def interrupt_all(*, wait_seconds: float) -> bool:
-    """Ask all work of this process to stop and to give its runs back; False if some did not."""
+    """Ask all work of this process to stop and to give its runs back, and take nothing new;
+    False if some did not."""
+    _stopping.set()
     for held in list(_held.values()):
         held.interrupted.set()
     until = time.monotonic() + wait_seconds
@@ -194,10 +222,20 @@ def interrupt_all(*, wait_seconds: float) -> bool:
     return not _held
 
 
-def give_back(held: Claim) -> None:
-    """Let another worker go on at once; that this one stopped is no failed attempt. Commits."""
+def is_stopping() -> bool:
+    """Say whether this process takes nothing new because it is about to end."""
+    return _stopping.is_set()
+
+
+def give_back(
+    held: Claim, *, after_seconds: float = -1.0, phase: str = "waiting for a worker"
+) -> None:
+    """Let another worker go on, at once or later; that this one stopped is no failed attempt.
+
+    Commits.
+    """
     with writing(held) as run:
-        run.lease_until = clock.now() - timedelta(seconds=1)
+        run.lease_until = clock.now() + timedelta(seconds=after_seconds)
         run.rung_at = None
         run.attempt -= 1
-        run.phase = "waiting for a worker"
+        run.phase = phase

@@ -11,7 +11,7 @@ import os.path
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from webapp.domain import overlaps
 from webapp.domain.runs import RunState, RunType
@@ -97,7 +97,12 @@ def _held_by(run: Run) -> list[str]:
 
 
 def _holders() -> list[Run]:
-    running = select(Run).where(
-        Run.status == RunState.RUNNING, Run.run_type.in_((RunType.RESTORE, RunType.CAPTURE))
+    """Who holds places: what runs, and restores that wait for what may pass in their middle."""
+    running = (Run.status == RunState.RUNNING) & Run.run_type.in_(
+        (RunType.RESTORE, RunType.CAPTURE)
     )
-    return [run for run in db.session.scalars(running) if run.metadata_.get(_KEY)]
+    waiting = (
+        (Run.status == RunState.QUEUED) & (Run.run_type == RunType.RESTORE) & (Run.retries > 0)
+    )
+    query = select(Run).where(or_(running, waiting))
+    return [run for run in db.session.scalars(query) if run.metadata_.get(_KEY)]

@@ -74,7 +74,9 @@ def preview(access: Access, set_id: UUID, **options: Unpack[Options]) -> tuple[R
     return queue(access, plan)
 
 
-def queue(access: Access, plan: RestorePlan) -> tuple[Run, bool]:
+def queue(
+    access: Access, plan: RestorePlan, *, parent_run_id: UUID | None = None
+) -> tuple[Run, bool]:
     """Queue the preview run of a draft plan; both come into being together, or neither."""
     plan_set_id, plan_tenant = plan.backup_set_id, plan.tenant_id
 
@@ -101,6 +103,7 @@ def queue(access: Access, plan: RestorePlan) -> tuple[Run, bool]:
         source_id=plan.target_source_id,
         metadata={"plan_id": str(plan.id)},
         also=also,
+        parent_run_id=parent_run_id,
     )
 
 

@@ -1,28 +1,33 @@
-"""How runs end, and how those that nobody carries on are found."""
+"""How runs end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
-
-from sqlalchemy import or_, update
 
 from webapp import clock
 from webapp.domain import outcomes
 from webapp.domain.actors import SYSTEM, Actor
 from webapp.domain.outcomes import Counted
 from webapp.domain.runs import RunState, RunType
-from webapp.extensions import db, doorbell
+from webapp.extensions import db
 from webapp.items import Json
 from webapp.models import Run, Tenant
-from webapp.services import audit, claims, plan_states, run_log, schedule_slots
+from webapp.services import (
+    audit,
+    claims,
+    plan_states,
+    restore_items,
+    run_log,
+    schedule_slots,
+)
 from webapp.services.claims import Claim
 from webapp.services.run_views import counts_of
 
-RING_AGAIN = timedelta(seconds=10)
+CLOSERS: dict[RunType, Callable[[Run], None]] = {RunType.RESTORE: restore_items.close_open}
+"""What is written beside the end of a run that did not come to its own end, by type. Those named
+here may leave something done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +67,8 @@ def end(run: Run, ending: Ending) -> RunState:
     run.deciding_rule = verdict.rule
     run.error_code, run.failure_reason = ending.error_code, ending.failure_reason
     run.phase = run.current_item = ""
-    run.lease_owner = run.lease_until = None
+    run.lease_owner = run.lease_until = run.not_before = None
+    run.waits_for = ""
     if ending.also is not None:
         ending.also(run)
     plan_states.close(run)
@@ -79,33 +85,6 @@ def _why(ending: Ending, last: run_log.Line) -> Iterable[run_log.Line]:
     if ending.failure_reason:
         yield run_log.Line("error", ending.failure_reason)
     yield last
-
-
-def sweep(*, at: datetime, pending: Collection[UUID] = ()) -> int:
-    """Ring again for runs that nobody picked up, or whose worker is gone. Commits, then rings.
-
-    Args:
-        pending: runs whose message is known to wait in the queue; no need to ring for those.
-
-    Returns:
-        How many rang.
-    """
-    db.session.rollback()
-    unheard = or_(Run.rung_at.is_(None), Run.rung_at < at - RING_AGAIN)
-    orphaned = (Run.status == RunState.RUNNING) & (Run.lease_until < at)
-    run_ids = list(
-        db.session.scalars(
-            update(Run)
-            .where(or_(Run.status == RunState.QUEUED, orphaned), unheard, Run.id.not_in(pending))
-            .values(rung_at=at)
-            .returning(Run.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
-    db.session.commit()
-    for run_id in run_ids:
-        doorbell.ring(run_id)
-    return len(run_ids)
 
 
 def record(

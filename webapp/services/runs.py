@@ -21,7 +21,7 @@ from webapp.models.columns import new_id
 from webapp.services import schedule_slots
 from webapp.services.access import Access
 from webapp.services.claims import claim
-from webapp.services.run_ends import Ending, end, finish, record, sweep
+from webapp.services.run_ends import CLOSERS, Ending, end, finish, record
 from webapp.services.run_views import (
     as_document,
     counts_of,
@@ -32,10 +32,11 @@ from webapp.services.run_views import (
     latest_everywhere,
     present,
 )
+from webapp.services.sweeping import sweep
 
 __all__ = [
     "Ending", "as_document", "cancel", "claim", "counts_of", "events", "find", "finish", "items",
-    "latest", "latest_everywhere", "present", "request", "retry", "sweep",
+    "latest", "latest_everywhere", "needs", "present", "request", "retry", "sweep",
 ]  # fmt: skip
 
 # What starting, canceling and retrying each sort of run needs.
@@ -43,6 +44,11 @@ NEEDS = {
     RunType.PREVIEW: Permission.PREVIEW,
     RunType.RESTORE: Permission.APPROVE,
 }
+
+
+def needs(run_type: RunType) -> Permission:
+    """What one must be allowed to, to start, cancel or repeat a run of this type."""
+    return NEEDS.get(run_type, Permission.OPERATE)
 
 
 def request(
@@ -60,7 +66,8 @@ def request(
 
     Args:
         also: called with the new row before the commit, to add what belongs to it.
-        columns: source_id, reason, metadata, parent_run_id.
+        columns: source_id, reason, metadata, parent_run_id, total_items, not_before (a moment
+            before which no worker takes it).
 
     Returns:
         The run, and whether it is new.
@@ -69,7 +76,7 @@ def request(
         Forbidden: the role is too small.
         Conflict: the tenant is suspended or leaving.
     """
-    access.require(NEEDS.get(run_type, Permission.OPERATE))
+    access.require(needs(run_type))
     _require_active(access.tenant)
     tenant_id = access.tenant.id
     present = _active(tenant_id, key)
@@ -89,7 +96,8 @@ def request(
         if present is None:
             raise
         return present, False  # somebody was first, perhaps this very moment
-    doorbell.ring(run.id)
+    if run.not_before is None or run.not_before <= run.queued_at:
+        doorbell.ring(run.id)
     return run, True
 
 
@@ -130,14 +138,15 @@ def cancel(access: Access, run_id: UUID) -> Run:
         Conflict: it has ended already.
     """
     run = find(access, run_id)
-    access.require(NEEDS.get(run.run_type, Permission.OPERATE))
+    access.require(needs(run.run_type))
     db.session.refresh(run, with_for_update=True)
     if run.status.is_final:
         raise Conflict(f"This run has ended already: it is {run.status}.")
     run.cancel_requested_at = run.cancel_requested_at or clock.now()
     record(access.actor, run, "cancel_requested")
     if run.status is RunState.QUEUED:
-        end(run, Ending(counted=Counted(canceled=True)))
+        also = CLOSERS.get(run.run_type)
+        end(run, Ending(counted=Counted(canceled=True), also=also))
     db.session.commit()
     return run
 

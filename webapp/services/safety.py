@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from webapp.connectors.base import Connector
 from webapp.connectors.states import state_of
+from webapp.domain import patience
 from webapp.domain.restore_points import BackupType, SetStatus
 from webapp.errors import Refused
 from webapp.extensions import db
@@ -64,6 +65,8 @@ def secure(claim: Claim, subject: Subject, vault: Vault) -> None:
         result = _capture(claim, subject, rows, vault=vault, report=report)
         captures.require_sound(vault, result.snapshot)
     except VaultError as error:
+        if patience.may_pass(error.code) and not claim.is_last_try:
+            raise  # nothing is written yet; it is tried again later
         raise Refused("safety_failed", _sentence(f"the vault said {error.code}")) from error
     if report.problems:
         key, problem = next(iter(report.problems.items()))

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from webapp.blueprints.runs.base import RUN, bp
 from webapp.blueprints.web.gate import requires
 from webapp.domain.permissions import Permission
-from webapp.services import runs
+from webapp.services import retries, runs
 from webapp.services.access import Access
 
 
@@ -27,7 +27,7 @@ def cancel(access: Access, run_id: UUID) -> Response:
 @requires(Permission.OPERATE)
 def retry(access: Access, run_id: UUID) -> Response:
     failed_only = request.form.get("failed_only") == "1"
-    run, is_new = runs.retry(access, run_id, failed_only=failed_only)
+    run, is_new = retries.again(access, run_id, failed_only=failed_only)
     if not is_new:
         flash("The same work is already under way; this is that run.", "info")
     return _to(access, run.id)

@@ -13,7 +13,7 @@ from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.gate import actor, requires, signed_in
 from webapp.domain.permissions import Permission
 from webapp.domain.plans import PlanState
-from webapp.services import run_results, running_work, runs
+from webapp.services import retries, run_results, running_work, runs
 from webapp.services.access import Access
 
 _MOST_LINES = 500
@@ -35,8 +35,10 @@ def progress(access: Access, run_id: UUID) -> Response:
             "runs/_progress.html",
             tenant=access.tenant,
             run=run,
-            picture=Picture.of(run),
+            picture=Picture.of(run, zone=access.tenant.timezone),
             results=results,
+            can_repeat=retries.can_repeat(run),
+            can_repeat_failed=retries.can_repeat_failed(run),
             **abilities(access),
         )
     )

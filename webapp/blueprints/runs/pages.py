@@ -13,7 +13,7 @@ from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.gate import actor, requires, signed_in
 from webapp.blueprints.web.rendering import render
 from webapp.domain.permissions import Permission
-from webapp.services import run_results, runs
+from webapp.services import retries, run_results, runs
 from webapp.services.access import Access
 
 
@@ -56,8 +56,10 @@ def show(access: Access, run_id: UUID) -> str:
         "runs/show.html",
         tenant=access.tenant,
         run=run,
-        picture=Picture.of(run),
+        picture=Picture.of(run, zone=access.tenant.timezone),
         results=run_results.of(access, run),
+        can_repeat=retries.can_repeat(run),
+        can_repeat_failed=retries.can_repeat_failed(run),
         events=runs.events(access, run, after=0),
         after=0,
         problems=lists.items_of(access, run),

@@ -11,8 +11,9 @@ from typing import Literal
 
 from webapp import clock
 from webapp.domain.runs import RunState, RunType
-from webapp.formatting import length, number, size
+from webapp.formatting import length, moment, number, size
 from webapp.models import Run
+from webapp.services import bulk
 
 _TITLES = {
     RunType.CAPTURE: "Capture of {}",
@@ -64,13 +65,13 @@ class Picture:
     remaining: str
 
     @classmethod
-    def of(cls, run: Run, at: datetime | None = None) -> Picture:
+    def of(cls, run: Run, at: datetime | None = None, *, zone: str = "UTC") -> Picture:
         at = at or clock.now()
         elapsed = _elapsed(run, at)
         return cls(
             title=title(run),
             steps=_steps(run),
-            sentence=_sentence(run, at),
+            sentence=_sentence(run, at, zone),
             share=_share(run),
             elapsed_seconds=elapsed,
             rate=_rate(run, elapsed),
@@ -80,6 +81,8 @@ class Picture:
 
 def title(run: Run) -> str:
     """``Capture of Shop``: what a run is, whatever its state."""
+    if run.run_type is RunType.BULK and "resource" in run.metadata_:
+        return bulk.title(str(run.metadata_["resource"]), run.action, run.total_items or 0)
     pattern = _ACTIONS.get(run.action) or _TITLES.get(run.run_type) or "Work on {}"
     return pattern.format(run.source.name if run.source else "the vault")
 
@@ -111,12 +114,9 @@ def _step_state(run: Run, distance: int) -> Literal["done", "now", "next", "stop
     return "done" if distance < 0 else "now" if distance == 0 else "next"
 
 
-def _sentence(run: Run, at: datetime) -> str:
+def _sentence(run: Run, at: datetime, zone: str) -> str:
     if run.status is RunState.QUEUED:
-        waited = (at - run.queued_at).total_seconds()
-        if waited < _LONG_WAIT_SECONDS:
-            return "Waits for a worker."
-        return f"Waits for a worker since {length(waited)}. Nothing is lost; is a worker running?"
+        return _waiting(run, at, zone)
     if run.status.is_final:
         return _ending(run, at)
     parts = [run.phase.capitalize() or "Working"]
@@ -125,6 +125,20 @@ def _sentence(run: Run, at: datetime) -> str:
     if run.read_bytes:
         parts.append(_of(size(run.read_bytes), size(run.total_bytes), run.total_bytes))
     return ": ".join((parts[0], ", ".join(parts[1:]))) if len(parts) > 1 else parts[0] + " …"
+
+
+def _waiting(run: Run, at: datetime, zone: str) -> str:
+    why = f" because {run.waits_for}" if run.waits_for else ""
+    if run.not_before is not None and run.not_before > at:
+        is_soon = (run.not_before - at).total_seconds() < 12 * 60 * 60
+        until = moment(run.not_before, zone, "%H:%M:%S" if is_soon else "%d %b %Y, %H:%M")
+        return f"Waits until {until}{why}."
+    if why:
+        return f"Waits{why}."
+    waited = (at - run.queued_at).total_seconds()
+    if waited < _LONG_WAIT_SECONDS:
+        return "Waits for a worker."
+    return f"Waits for a worker since {length(waited)}. Nothing is lost; is a worker running?"
 
 
 def _of(now: str, whole: str, known: int | None) -> str:

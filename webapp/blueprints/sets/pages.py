@@ -33,6 +33,7 @@ def index(access: Access) -> Response:
         trashed=retention.count(access),
         older=_at(access, source_id, offset + _PAGE) if len(found) == _PAGE else "",
         newer=_at(access, source_id, max(offset - _PAGE, 0)) if offset else "",
+        **abilities(access),
     )
 
 
