@@ -18,7 +18,7 @@ class ProcessSign(Identified, Model):
     __tablename__ = "processes"
     __table_args__ = (Index("ix_processes_kind", "kind", "seen_at"),)
 
-    kind: Mapped[str]  # worker, scheduler
+    kind: Mapped[str]  # worker
     host: Mapped[str]
     pid: Mapped[int]
     started_at: Mapped[datetime] = mapped_column(UtcTime)

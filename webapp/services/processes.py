@@ -1,4 +1,4 @@
-"""Which workers and schedulers live, on all hosts: each shows itself in a row of its own."""
+"""Which workers live, on all hosts: each shows itself in a row of its own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from webapp.extensions import db
 from webapp.models import ProcessSign
 from webapp.models.columns import new_id
 
-WORKER, SCHEDULER = "worker", "scheduler"
+WORKER = "worker"
 SHOWS_ITSELF_SECONDS = 3.0
-_LATELY = {WORKER: timedelta(seconds=15), SCHEDULER: timedelta(minutes=3)}
+_LATELY = {WORKER: timedelta(seconds=15)}
 _FORGOTTEN = timedelta(days=30)
 
 
