@@ -22,6 +22,7 @@ from webapp.models import (
     BackupScheduleRun,
     BackupSet,
     BulkOperationRun,
+    Channel,
     Membership,
     PlanItem,
     RestorePlan,
@@ -34,6 +35,7 @@ from webapp.models import (
     Tenant,
     User,
 )
+from webapp.services import installation
 
 
 def tenant_called(slug: str) -> Tenant:
@@ -141,6 +143,22 @@ def slot(of: BackupSchedule, by: Run, **facts: object) -> BackupScheduleRun:
     )
     db.session.add(made)
     db.session.flush()
+    return made
+
+
+def channel(tenant: Tenant) -> Channel:
+    """A web hook of a tenant's, without rules that let anything out."""
+    made = Channel(
+        tenant_id=tenant.id,
+        name="Hook",
+        kind="json",
+        url_sealed="",
+        rules={"failures": "never", "alerts": "never", "digest": "never", "digest_at": "07:00"},
+        created_at=clock.now(),
+    )
+    db.session.add(made)
+    db.session.flush()
+    made.url_sealed = installation.seal("https://hooks.example.com/x", purpose=f"channel:{made.id}")
     return made
 
 
@@ -273,6 +291,7 @@ def world(slug: str) -> World:
     trashed = backup_set(run(of), deleted_at=clock.now(), deleted_by_rule="No rule keeps it.")
     person = member(tenant)
     many = bulk_run(of)
+    person, hook = member(tenant), channel(tenant)
     db.session.commit()
     return World(
         {
@@ -287,5 +306,6 @@ def world(slug: str) -> World:
             "member_id": person.id,
             "user_id": person.user_id,
             **_scheduled(of, capture),
+            "channel_id": hook.id,
         }
     )

@@ -13,6 +13,7 @@ from huey.consumer import Consumer
 from webapp import clock
 from webapp.database import FAILURES
 from webapp.extensions import db
+from webapp.jobs import telling
 from webapp.jobs.queue import Queue
 from webapp.services import claims, runs, surroundings
 from webapp.services.processes import SHOWS_ITSELF_SECONDS, WORKER, Presence
@@ -29,6 +30,8 @@ def run(app: Flask, settings: Settings, *, workers: int) -> None:
     queue: Queue = app.extensions["queue"]
     threading.Thread(target=_show_for_ever, args=(app, queue), daemon=True).start()
     threading.Thread(target=_sweep_for_ever, args=(app,), daemon=True).start()
+    stop = threading.Event()
+    telling.beside_worker(app, stop)
     _wait_for(queue)
     log.info("worker %s is ready with %s threads", os.getpid(), workers)
     _Consumer(
@@ -38,6 +41,7 @@ def run(app: Flask, settings: Settings, *, workers: int) -> None:
         initial_delay=0.05,
         max_delay=0.5,  # a start shows its first progress within two seconds
     ).run()
+    stop.set()
     claims.interrupt_all(wait_seconds=STOP_SECONDS)
 
 

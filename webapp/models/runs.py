@@ -110,6 +110,17 @@ class Run(TenantOwned, Model):
         """It is partial for holding far less than the last good one, and for nothing else."""
         return self.deciding_rule == FEWER
 
+    @property
+    def share(self) -> int | None:
+        """How much is done, 0 to 100; None while the whole is not known."""
+        if self.status in {RunState.SUCCEEDED, RunState.PARTIAL}:
+            return 100
+        if self.total_bytes:
+            return min(99, self.read_bytes * 100 // self.total_bytes)
+        if self.total_items:
+            return min(99, self.processed_items * 100 // self.total_items)
+        return None
+
     def move_to(self, state: RunState, *, at: datetime) -> None:
         """Take one step of the run's life; ``Conflict`` if it is not allowed."""
         require_step(self.status, state)

@@ -25,7 +25,7 @@ from webapp.domain.patience import MOST_TRIES
 from webapp.domain.runs import RunState, RunType
 from webapp.extensions import db
 from webapp.models import Run
-from webapp.services import installation
+from webapp.services import installation, notify
 
 MOST_ATTEMPTS = 3
 
@@ -136,6 +136,7 @@ def take(run_id: UUID, *, owner: str, at: datetime) -> Claim | None:
         .values(started_at=at)
         .execution_options(synchronize_session=False)
     )
+    notify.run_changed(db.session.get_one(Run, run_id, populate_existing=True))
     return Claim(run_id=run_id, **taken._mapping)
 
 

@@ -63,6 +63,18 @@ class TenantRow:
     stored_bytes: int
 
 
+def judged(tenants: Iterable[Tenant], *, at: datetime) -> dict[UUID, list[SourceHealth]]:
+    """How each source of *tenants* stands, by tenant."""
+    found = {tenant.id: tenant for tenant in tenants}
+    facts = _Gathered(found, at)
+    return {
+        tenant_id: [
+            _judge(source, tenant, facts, at) for source in facts.sources.get(tenant_id, [])
+        ]
+        for tenant_id, tenant in found.items()
+    }
+
+
 def rows(actor: Actor, *, at: datetime) -> list[TenantRow]:
     """Every tenant that the actor may see, worst first, then by name."""
     tenants = gate.tenants_of(actor)

@@ -17,6 +17,7 @@ from webapp.models import Run, Tenant
 from webapp.services import (
     audit,
     claims,
+    notify,
     plan_states,
     restore_items,
     run_log,
@@ -78,6 +79,7 @@ def end(run: Run, ending: Ending) -> RunState:
     run_log.add(run.tenant_id, run.id, _why(ending, line))
     details = {"status": verdict.state, "counts": counts_of(run), **ending.details}
     record(SYSTEM, run, "ended", details=details)
+    notify.run_changed(run)
     return verdict.state
 
 

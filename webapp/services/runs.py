@@ -18,7 +18,7 @@ from webapp.errors import Conflict, Refused
 from webapp.extensions import db, doorbell
 from webapp.models import Run, Tenant, TenantStatus
 from webapp.models.columns import new_id
-from webapp.services import schedule_slots
+from webapp.services import notify, schedule_slots
 from webapp.services.access import Access
 from webapp.services.claims import claim
 from webapp.services.run_ends import CLOSERS, Ending, end, finish, record
@@ -89,6 +89,7 @@ def request(
         if also is not None:
             also(run)
         record(access.actor, run, "started", reason=run.reason)
+        notify.run_changed(run)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
