@@ -18,6 +18,15 @@ STRICTER: Mapping[str, Permission] = {
     "runs.cancel": Permission.OPERATE,  # whoever previews may cancel previews; this is a capture
 }
 
+# Things of one person alone: an id of anybody else's is refused, whatever the role.
+OF_ONESELF = {
+    "channels.own_remove",
+    "channels.own_save",
+    "channels.own_show",
+    "channels.own_test",
+    "notifications.read",
+}
+
 # Values for parameters that are no ids.
 PLAIN = {
     "form": "csv",

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.blueprints.routes import IDS_IN_QUERIES, Route, all_routes, typed
+from tests.blueprints.routes import IDS_IN_QUERIES, OF_ONESELF, Route, all_routes, typed
 from tests.request_guard import watching
 from webapp import clock
 from webapp.domain.permissions import Permission, Role, permissions_of
@@ -53,7 +53,7 @@ def may(route: Route, person: str) -> bool:
     if route.needs == "open":
         return True
     if route.needs == "signed_in":
-        return person != "nobody"
+        return person != "nobody" and route.endpoint not in OF_ONESELF
     if route.needs == "msp_admin":
         return person == "root"
     role = ROLES.get(person)

@@ -8,7 +8,7 @@ from webapp import clock
 from webapp.blueprints.overview.summary import Summary
 from webapp.blueprints.web.gate import actor, signed_in
 from webapp.blueprints.web.rendering import render
-from webapp.services import overview
+from webapp.services import alerts, overview, watching
 
 bp = Blueprint("overview", __name__)
 
@@ -20,6 +20,7 @@ MOST_ROWS = 200  # the most urgent; a page of thousands is asked for
 def index() -> Response:
     who = actor()
     rows = overview.rows(who, at=clock.now())
+    alert_count, newest = alerts.everywhere(who)
     return render(
         "overview/index.html",
         fragment="overview/_list.html",
@@ -27,4 +28,7 @@ def index() -> Response:
         tenants=len(rows),
         summary=Summary.of(rows),
         is_msp_admin=who.is_msp_admin,
+        alerts=newest,
+        alert_count=alert_count,
+        silent=watching.silent(at=clock.now()) if who.is_msp_admin else [],
     )

@@ -72,7 +72,7 @@ class Picture:
             title=title(run),
             steps=_steps(run),
             sentence=_sentence(run, at, zone),
-            share=_share(run),
+            share=run.share,
             elapsed_seconds=elapsed,
             rate=_rate(run, elapsed),
             remaining=_remaining(run, elapsed),
@@ -157,16 +157,6 @@ def _ending(run: Run, at: datetime) -> str:
     }[run.status]
 
 
-def _share(run: Run) -> int | None:
-    if run.status in {RunState.SUCCEEDED, RunState.PARTIAL}:
-        return 100
-    if run.total_bytes:
-        return min(99, run.read_bytes * 100 // run.total_bytes)
-    if run.total_items:
-        return min(99, run.processed_items * 100 // run.total_items)
-    return None
-
-
 def _rate(run: Run, elapsed: float) -> str:
     if (elapsed < _LEAST_SECONDS and not run.status.is_final) or elapsed <= 0 or not run.read_bytes:
         return ""
@@ -175,7 +165,7 @@ def _rate(run: Run, elapsed: float) -> str:
 
 def _remaining(run: Run, elapsed: float) -> str:
     """``about 20 s left``, in coarse steps: a number that jumps is worse than none."""
-    share = _share(run)
+    share = run.share
     if run.status.is_final or not share or elapsed < _LEAST_SECONDS:
         return ""
     seconds = elapsed * (100 - share) / share

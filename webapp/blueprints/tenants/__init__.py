@@ -14,7 +14,7 @@ from webapp.domain.permissions import Permission
 from webapp.errors import Invalid
 from webapp.forms.tenants import TenantForm
 from webapp.models import TenantStatus
-from webapp.services import holdings, tenants
+from webapp.services import alerts, holdings, tenants
 from webapp.services.access import Access
 
 bp = Blueprint("tenants", __name__)
@@ -55,6 +55,7 @@ def show(access: Access) -> str:
         "tenants/show.html",
         tenant=access.tenant,
         held=holdings.of(access),
+        alerts=alerts.of_tenant(access),
         **abilities(access),
     )
 

@@ -16,6 +16,8 @@ from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.gate import actor
 from webapp.services import health, running_work
 from webapp.services.access import Access
+from webapp.services.notify import bell
+from webapp.services.running_work import RunningWork
 
 # label, endpoint, icon, the ability it needs
 _MAIN = (
@@ -35,6 +37,7 @@ _TENANT = (
     ("Restore log", "restore_log.index", "history", "can_see_audit"),
     ("Audit", "audit.index", "clipboard-list", "can_see_audit"),
     ("People", "people.index", "users", "can_manage"),
+    ("Messages", "channels.index", "send", "can_manage"),
     ("Vault", "vaults.show", "shield-lock", "can_administer"),
 )
 
@@ -88,8 +91,20 @@ class Shell:
         return _links(_TENANT, abilities(self.access), tenant_slug=self.access.tenant.slug)
 
     @cached_property
-    def running_count(self) -> int:
-        return running_work.count(actor())
+    def running_work(self) -> RunningWork:
+        """Of the tenant whose page this is, or of all of one's tenants."""
+        return running_work.of(actor(), self.access)
+
+    @property
+    def running_url(self) -> str:
+        """Where the widget of running work asks for its next version."""
+        if self.access is None:
+            return url_for("runs.running")
+        return url_for("runs.running_here", tenant_slug=self.access.tenant.slug)
+
+    @cached_property
+    def unread_count(self) -> int:
+        return bell.unread_count(actor())
 
     @cached_property
     def trouble(self) -> str:

@@ -21,6 +21,22 @@
     closeMenus(event.target.closest("details.lg-menu"));
   });
 
+  // A menu that is swapped while it is open stays open.
+  var openMenus = [];
+
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    event.detail.target.querySelectorAll("details.lg-menu[open]").forEach(function (menu) {
+      openMenus.push(menu.id);
+    });
+  });
+
+  document.addEventListener("htmx:afterSettle", function () {
+    openMenus.splice(0).forEach(function (id) {
+      var menu = document.getElementById(id);
+      if (menu && menu.matches("details")) menu.open = true;
+    });
+  });
+
   document.addEventListener("keydown", function (event) {
     if (event.key !== "Escape") return;
     var menu = document.querySelector("details.lg-menu[open]");
