@@ -10,6 +10,7 @@ from flask import Flask
 
 from webapp import clock
 from webapp.domain.slots import whole_minute
+from webapp.jobs import telling
 from webapp.services import ticking
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ def run(app: Flask, stop: threading.Event) -> None:
     """Tick at once and then each minute, until told to stop."""
     log.info("scheduler is ready")
     before = clock.now()
+    telling.beside_scheduler(app, stop)
     while True:
         now = clock.now()
         try:

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from webapp.extensions import db
-from webapp.services import plan_states, retention, schedules
+from webapp.services import alerts, plan_states, retention, schedules, watching
+from webapp.services.notify import bell, digests, messages
 
 log = logging.getLogger(__name__)
+
+_HOURLY_MINUTE = 17
 
 Step = Callable[[datetime], None]
 
@@ -29,10 +32,30 @@ def expire_plans(at: datetime) -> None:
         log.info("%s plans expired", expired)
 
 
+def look_for_alerts(at: datetime) -> None:
+    """What holds after this minute's slots were dispatched."""
+    alerts.check(at)
+
+
+def write_digests(at: datetime) -> None:
+    digests.write_due(at)
+
+
+def forget_what_was_told(at: datetime) -> None:
+    """Once an hour; nobody waits for it."""
+    if at.minute == _HOURLY_MINUTE:
+        bell.forget_old(at)
+        messages.forget_old(at)
+
+
 STEPS: tuple[Step, ...] = (
     dispatch_schedules,
     expire_plans,
     retention.ask_daily,
+    watching.scheduler_lives,
+    look_for_alerts,
+    write_digests,
+    forget_what_was_told,
 )
 
 
