@@ -15,9 +15,9 @@ from webapp.extensions import db
 from webapp.models import ProcessSign
 from webapp.models.columns import new_id
 
-WORKER = "worker"
+WORKER, SCHEDULER = "worker", "scheduler"
 SHOWS_ITSELF_SECONDS = 3.0
-_LATELY = {WORKER: timedelta(seconds=15)}
+_LATELY = {WORKER: timedelta(seconds=15), SCHEDULER: timedelta(minutes=3)}
 _FORGOTTEN = timedelta(days=30)
 
 
