@@ -369,3 +369,13 @@ def test_retention_of_the_schedule_follows_as_a_run_of_its_own(schedule, run_due
     made = [slot.backup_set_id for slot in slots(schedule)]
     living = select(BackupSet.id).where(BackupSet.deleted_at.is_(None))
     assert set(db.session.scalars(living)) == set(made[2:])
+
+
+def test_what_follows_a_set_leaves_no_transaction_open(schedule, run_due, monkeypatch):
+    slot = run_due()
+    run_id = slot.run_id
+    monkeypatch.setattr(after_capture, "HOOKS", (lambda *_ids: db.session.get(Run, run_id),))
+
+    after_capture.ran(run_id)
+
+    assert not db.session().in_transaction()

@@ -41,4 +41,5 @@ def ran(run_id: UUID) -> None:
             hook(*found)
         except Exception:
             log.exception("what follows run %s failed", run_id)
-            db.session.rollback()
+        finally:
+            db.session.rollback()  # the heartbeat waits for nobody who still holds the database
