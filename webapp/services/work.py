@@ -181,7 +181,8 @@ def _stopped(claim: Claim, *, error: Exception | None = None, canceled: bool = F
     db.session.rollback()
     run = db.session.get_one(Run, claim.run_id)
     also = run_ends.CLOSERS.get(claim.run_type)
-    done = run.succeeded if also is not None else 0
+    lasts = also is not None or claim.run_type is RunType.MAINTENANCE  # what it counted stays done
+    done = run.succeeded if lasts else 0
     db.session.rollback()
     code, sentence = told(error) if error else (None, None)
     counted = Counted(done=done, error_code=code or "", canceled=canceled)

@@ -14,7 +14,7 @@ from webapp import clock
 from webapp.domain.plans import PlanState
 from webapp.domain.restore_points import BackupType
 from webapp.domain.runs import RunState, RunType
-from webapp.errors import Forbidden
+from webapp.errors import Forbidden, Refused
 from webapp.extensions import db
 from webapp.models import (
     AuditEntry,
@@ -350,3 +350,24 @@ def test_asking_for_a_suspended_tenant_is_refused(enter, schedule):
 
     with pytest.raises(Forbidden):
         retention.enqueue(schedule.id, tenant_id=schedule.tenant_id)
+
+
+def test_one_that_was_stopped_half_way_tells_what_it_did(night, enter, monkeypatch, work_off):
+    monkeypatch.setattr(running, "BATCH", 1)
+    for days_ago in range(5):
+        night(days_ago)
+    sweep, calls = running._sweep, []
+
+    def stops(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            raise Refused("out_of_order", "It stops here.")
+        return sweep(*arguments, **options)
+
+    monkeypatch.setattr(running, "_sweep", stops)
+    run, _ = retention.of_all(enter())
+    work_off()
+
+    found = runs.find(enter(), run.id)
+    assert (found.status, found.succeeded, len(living())) == (RunState.PARTIAL, 1, 4)
+    assert found.failure_reason == "It stops here."
