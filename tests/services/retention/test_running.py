@@ -240,7 +240,8 @@ def test_nothing_is_deleted_for_a_tenant_that_was_suspended_meanwhile(night, ent
     work_off()
 
     assert len(living()) == len(made)
-    assert (runs.find(enter(), run.id).status, run.error_code) == (RunState.FAILED, "conflict")
+    found = runs.find(enter(), run.id)
+    assert (found.status, found.error_code) == (RunState.FAILED, "not_allowed_any_more")
 
 
 def test_a_neighbours_sets_are_not_looked_at(night, retain, enter):
