@@ -89,8 +89,7 @@ class Disturbing:
     def _let_come(self) -> None:
         """What is still on its way takes effect now, or in the middle of a later command."""
         for effect in [effect for storage in self._wrapped for effect in storage.take()]:
-            # A prune says that it is at work; this process is never dead, so nobody would run.
-            if effect.name.startswith("pruning/") or self.draw.random() < 0.5:
+            if self.draw.random() < 0.5:
                 effect.happen()
             else:
                 self._underway.append(effect)

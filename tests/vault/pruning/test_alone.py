@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults import Fault, FaultyStorage, Kind
 from tests.vault.conftest import KEY
 from tests.vault.upkeep import Watched, back_up, drop, sound
 from webapp.vault import Busy, Halted, Vault, processes
+from webapp.vault.errors import StorageError
 from webapp.vault.hooks import Hooks
+from webapp.vault.pruning import alone
 from webapp.vault.pruning.alone import FOLDER
 
 
@@ -97,6 +100,7 @@ def test_one_that_died_counts_no_more_after_a_day_or_once_that_is_known(
     at_first(storage, "forgotten/", lambda: left.update(kept_of(storage)))
     vault.prune()
     storage.objects |= left
+    monkeypatch.setattr(alone, "_ended", set())  # another process said it
 
     with pytest.raises(Busy):
         vault.prune()
@@ -115,7 +119,7 @@ def test_what_cannot_be_read_of_another_stops_it_with_a_word_of_what_to_do(vault
     back_up(vault, 1)
     storage.objects[FOLDER + "a" * 32] = b"nonsense"
 
-    with pytest.raises(Halted, match=f"remove {FOLDER}{'a' * 32}"):
+    with pytest.raises(Halted, match=f"--give-up {FOLDER}{'a' * 32}"):
         vault.prune()
 
     assert announced(storage) == [FOLDER + "a" * 32]
@@ -135,3 +139,15 @@ def test_where_lists_are_never_late_nobody_says_anything(vault, storage, monkeyp
 
     assert vault.prune().condemned_packs == 0
     assert waits == []
+
+
+def test_a_prune_that_could_not_take_back_its_word_is_in_nobodys_way(vault, storage, clock, waits):
+    """The process lives on: a console's worker. Its next prune knows that this one has ended."""
+    faulty = FaultyStorage(storage)
+    faulty.on("delete", FOLDER, Fault(Kind.BEFORE, StorageError))
+    opened(faulty, clock, waits).prune()
+    assert len(announced(storage)) == 1
+
+    vault.prune()
+
+    assert announced(storage) == []

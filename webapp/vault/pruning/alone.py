@@ -17,6 +17,7 @@ from webapp.vault.pruning.findings import DAY_NS
 from webapp.vault.pruning.ground import Ground
 
 FOLDER, KIND = "pruning/", b"P"
+_ended: set[str] = set()  # what prunes of this process said that have ended, removed or not
 
 
 @contextmanager
@@ -29,28 +30,31 @@ def alone(ground: Ground) -> Iterator[None]:
     if not ground.engine.storage.settle_seconds or ground.order.dry_run:
         yield
         return
-    mine = _say(ground)
+    mine = FOLDER + ground.engine.new_id().hex()
     try:
+        _say(ground, mine)
         ground.settle()
         _require_alone(ground, mine)
         yield
     finally:
+        _ended.add(mine)
         with suppress(VaultError):
             ground.delete(mine)
 
 
-def _say(ground: Ground) -> str:
+def _say(ground: Ground, name: str) -> None:
     engine = ground.engine
-    name = FOLDER + engine.new_id().hex()
     said = {**processes.identity(), "at_ns": engine.storage.now_ns()}
     body = json.dumps(said, sort_keys=True).encode()
     engine.storage.put(name, boxes.seal(engine.ring, KIND, name, parts=(body,), salt=engine.salt()))
-    return name
 
 
 def _require_alone(ground: Ground, mine: str) -> None:
     for item in list(ground.engine.storage.list(FOLDER)):
         if item.name == mine:
+            continue
+        if item.name in _ended:
+            ground.delete(item.name)
             continue
         who = _read(ground, item.name)
         if who is None:
