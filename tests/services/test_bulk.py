@@ -15,7 +15,16 @@ from webapp.domain.permissions import Permission
 from webapp.domain.runs import RunState, RunType
 from webapp.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from webapp.extensions import db
-from webapp.models import AuditEntry, BackupSet, BulkOperationRun, Membership, Run, RunItem, Source
+from webapp.models import (
+    AuditEntry,
+    BackupSet,
+    BulkOperationRun,
+    Membership,
+    Notification,
+    Run,
+    RunItem,
+    Source,
+)
 from webapp.services import bulk, captures, retries, runs, sources, work
 from webapp.services.bulk import carrying, operations
 from webapp.services.claims import LeaseLost
@@ -159,6 +168,20 @@ def test_a_bulk_run_holds_no_worker_while_it_waits(enter, many, rings):
     assert (run.attempt, len(rings)) == (0, 4)
 
 
+def test_that_a_bulk_run_looks_again_is_no_news(enter, many, rings):
+    run, _ = bulk.start(enter("olga"), "source", "capture", ids(many))
+    work.carry_out(run.id, owner="test")
+    db.session.query(Notification).update({"read_at": clock.now()})
+    db.session.query(Run).filter_by(id=run.id).update(
+        {"lease_until": clock.now() - timedelta(seconds=1)}
+    )
+    db.session.commit()
+
+    work.carry_out(run.id, owner="test")
+
+    assert db.session.query(Notification).filter_by(read_at=None).count() == 0
+
+
 def test_items_are_worked_on_in_the_order_of_their_making(enter, simple, until_ended, people):
     calls = simple()
     wanted = lots(5)
@@ -236,7 +259,8 @@ def test_the_view_of_the_original_document_shows_it(enter, simple, until_ended, 
     row = db.session.execute(text("SELECT * FROM bulk_operation_runs_v")).one()
 
     assert (row.resource, row.action, row.status) == ("source", "poke", "succeeded")
-    assert (row.total_items, row.processed_items, row.failures) == (2, 2, "[]")
+    assert (row.total_items, row.processed_items) == (2, 2)
+    assert row.failures in ("[]", [])  # SQLite gives the text of a document, PostgreSQL reads it
 
 
 def test_canceling_stops_what_it_started(enter, many, until_ended, rings):

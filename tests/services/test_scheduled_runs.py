@@ -253,7 +253,8 @@ def test_who_lost_the_right_before_the_work_begins_gets_no_backup(schedule, ente
 
     work_off()
 
-    assert (slots(schedule)[0].status, slots(schedule)[0].error_code) == ("failed", "forbidden")
+    (slot,) = slots(schedule)
+    assert (slot.status, slot.error_code) == ("failed", "not_allowed_any_more")
 
 
 def test_a_failed_slot_is_retried_in_a_slot_of_its_own(schedule, run_due, enter, www, work_off):

@@ -136,7 +136,8 @@ def take(run_id: UUID, *, owner: str, at: datetime) -> Claim | None:
         .values(started_at=at)
         .execution_options(synchronize_session=False)
     )
-    notify.run_changed(db.session.get_one(Run, run_id, populate_existing=True))
+    if taken.fence == 1:  # that it is taken over, tried again or looked at again is no news
+        notify.run_changed(db.session.get_one(Run, run_id, populate_existing=True))
     return Claim(run_id=run_id, **taken._mapping)
 
 
