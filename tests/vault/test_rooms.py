@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
-import re
-from itertools import pairwise
-from mmap import mmap
-from pathlib import Path
-
 from webapp.vault.packs import build_segment
-from webapp.vault.rooms import FULL_BYTES, LARGEST_BYTES, Room, Rooms, own_memory
+from webapp.vault.rooms import FULL_BYTES, LARGEST_BYTES, Room, Rooms
 
 
 def fill(room, *chunks):
@@ -65,22 +59,3 @@ def test_a_room_that_was_given_back_is_used_again_and_empty():
 
     assert again is first
     assert bytes(again.segment()) == build_segment([])
-
-
-def test_memory_that_is_written_again_and_again_is_not_given_to_forks():
-    """What they kept of it would be paid for twice."""
-    memory = own_memory(8192)
-    at = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    areas = Path("/proc/self/smaps").read_text().split("\nVmFlags: ")
-
-    flags = next(
-        after.partition("\n")[0]
-        for before, after in pairwise(areas)
-        if any(
-            int(start, 16) <= at < int(end, 16)
-            for start, end in re.findall(r"^([0-9a-f]+)-([0-9a-f]+) ", before, re.MULTILINE)
-        )
-    )
-
-    assert "dc" in flags.split()
-    assert isinstance(Room().buffer, mmap)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from mmap import mmap
 
 from webapp.items import Entry, EntryKind, EntrySource, key_of
 from webapp.vault import files, rows
@@ -17,7 +16,6 @@ from webapp.vault.matching import Match, state_of
 from webapp.vault.progress import Progress
 from webapp.vault.reader import ChunkReader
 from webapp.vault.reports import CountedReport
-from webapp.vault.rooms import own_memory
 
 _TRIES = 3
 MOST_REFS = 4096  # more than this, and the references go into chunks of their own
@@ -56,7 +54,7 @@ class Capture:
     aside: Callable[[], None] | None = None
     _links: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     _alone: set[bytes] = field(default_factory=set)
-    _window: bytearray | mmap = field(default_factory=bytearray)
+    _window: bytearray = field(default_factory=bytearray)
 
     def row(self, entry: Entry, old: bytes | None) -> bytes | None:
         """The row of *entry*; None if it had to be left out, which has then been reported.
@@ -195,10 +193,10 @@ class Capture:
         if self.aside is not None:
             self.aside()
 
-    def _room(self) -> bytearray | mmap:
+    def _room(self) -> bytearray:
         """One window for all files, made when the first large one comes."""
         if not self._window:
-            self._window = own_memory(WINDOW_BYTES)
+            self._window = bytearray(WINDOW_BYTES)
         return self._window
 
     def _as_seen(self, entry: Entry, read: files.Read) -> Entry:

@@ -7,7 +7,6 @@ import io
 import os
 import stat
 from collections.abc import Callable, Iterator
-from mmap import mmap
 from typing import BinaryIO, NamedTuple
 
 from blake3 import blake3
@@ -50,7 +49,7 @@ def read(
     *,
     store: Store,
     on_bytes: Callable[[int], None],
-    window: Callable[[], bytearray | mmap],
+    window: Callable[[], bytearray],
 ) -> Read:
     """Read *file* once.
 
@@ -112,7 +111,7 @@ class _Reading:
         *,
         store: Store,
         on_bytes: Callable[[int], None],
-        window: bytearray | mmap,
+        window: bytearray,
     ) -> None:
         self._file = file
         self._profile = profile

@@ -6,7 +6,6 @@ on the way and no memory is asked for: touching new memory costs more than readi
 
 from __future__ import annotations
 
-import mmap
 import struct
 from collections import deque
 
@@ -16,19 +15,11 @@ MOST_CHUNKS = 1 << 14
 _TABLE_BYTES = 4 * (1 + MOST_CHUNKS)
 
 
-def own_memory(size_bytes: int) -> mmap.mmap:
-    """Memory that processes which we fork do not get. They would keep what was in it then, and we
-    would pay for each page that is written anew."""
-    memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    memory.madvise(mmap.MADV_DONTFORK)
-    return memory
-
-
 class Room:
     """Memory for one segment: first the table of lengths, which grows downwards, then chunks."""
 
     def __init__(self, capacity: int = FULL_BYTES + LARGEST_BYTES) -> None:
-        self.buffer = own_memory(_TABLE_BYTES + capacity)
+        self.buffer = bytearray(_TABLE_BYTES + capacity)
         self._view = memoryview(self.buffer)
         self._end = _TABLE_BYTES
         self.ids: list[bytes] = []
