@@ -98,6 +98,7 @@ def test_three_dispatchers_at_once_start_each_slot_once(app, settings, enter, we
     db.session.rollback()
     environment = {name: v for name, v in os.environ.items() if "LASTGOOD" not in name}
     environment["LASTGOOD_HOME"] = str(settings.home)
+    environment["LASTGOOD_DATABASE_URL"] = settings.database_url
     words = [sys.executable, "-m", "webapp.cli", "schedules", "dispatch", "--now", due, "--json"]
     options = {"env": environment, "cwd": Path(__file__).parents[2], "stdout": subprocess.PIPE}
 

@@ -85,8 +85,8 @@ def test_a_fault_of_memory_while_compressing_is_found_before_it_is_stored(
 ):
     real = frames.encode
 
-    def faulty(raw):
-        return real(bytes(raw[:-1]) + bytes([raw[-1] ^ 1]))
+    def faulty(raw, *, level):
+        return real(bytes(raw[:-1]) + bytes([raw[-1] ^ 1]), level=level)
 
     monkeypatch.setattr(frames, "encode", faulty)
 
