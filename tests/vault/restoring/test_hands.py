@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.hosts.conftest import holdings
 from tests.vault.conftest import KEY
 from tests.vault.restoring.conftest import capture, half_files, leftovers, restore
 from tests.vault.sources import MemorySource, Notes, file
+from tests.vault.storage.servers import CREDENTIALS, rclone_s3
 from webapp.errors import ConnectorError
 from webapp.hosts.restoring import files
 from webapp.hosts.restoring.facts import Facts
@@ -19,6 +21,8 @@ from webapp.vault import LocalStorage, Vault
 from webapp.vault.restoring import carrying, hands, messages, windows
 from webapp.vault.restoring.fetching import Fetching
 from webapp.vault.restoring.lots import Lot
+from webapp.vault.storage.addresses import open_storage
+from webapp.vault.storage.base import innermost
 from webapp.vault.storage.memory import MemoryStorage
 
 
@@ -80,6 +84,60 @@ def test_everything_comes_back_by_several_processes(vault, site, snapshot, targe
     for process in forked:
         with pytest.raises(ChildProcessError):
             os.waitpid(process, os.WNOHANG)  # it was waited for
+
+
+def test_everything_comes_back_from_s3_by_connections_of_each_process(
+    site, target, helped, forked, tmp_path
+):
+    (tmp_path / "s3" / "bucket").mkdir(parents=True)
+    with rclone_s3(tmp_path / "s3") as url:
+        address = f"s3://bucket/vault?endpoint={url}&region=us-east-1"
+        vault = Vault.create(open_storage(address, environ=CREDENTIALS), wrap=KEY)
+        snapshot = capture(vault, site)
+        forked.clear()
+        result, _ = restore(vault, snapshot, target)
+        assert vault.verify(read_data=1.0).ok  # what the connections of this process are good for
+        vault.close()
+
+    assert len(forked) == carrying._REMOTE_HANDS
+    assert helped
+    assert all(helped)
+    assert holdings(target) == holdings(site)
+    assert result.problems == ()
+
+
+def test_a_fork_does_not_speak_through_its_parents_connections(tmp_path):
+    (tmp_path / "s3" / "bucket").mkdir(parents=True)
+    with rclone_s3(tmp_path / "s3") as url:
+        address = f"s3://bucket/vault?endpoint={url}&region=us-east-1"
+        storage = innermost(open_storage(address, environ=CREDENTIALS))
+        storage.put("packs/a", b"a")
+        before = sockets_of(os.getpid())
+        said, there = os.pipe()
+        if (process := os.fork()) == 0:
+            storage.forked()
+            os.write(there, b"%d" % len(before & sockets_of(os.getpid())))
+            os._exit(0)
+        os.waitpid(process, 0)
+        shared = int(os.read(said, 9))
+        storage.close()
+        os.close(said)
+        os.close(there)
+
+    assert before
+    assert shared == 0
+
+
+def sockets_of(process: int) -> set[str]:
+    """Connections that this process has open."""
+    folder = f"/proc/{process}/fd"
+    found = {os.path.join(folder, name) for name in os.listdir(folder)}
+    return {os.readlink(one) for one in found if os.path.lexists(one)} & connections()
+
+
+def connections() -> set[str]:
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return {f"socket:[{line.split()[9]}]" for line in lines if line.split()[3] == "01"}
 
 
 def test_what_others_could_not_do_is_done_here(vault, site, snapshot, target, helped, monkeypatch):
@@ -174,7 +232,7 @@ def test_a_full_disk_that_others_meet_ends_the_restore_here(vault, tmp_path):
     assert on_small_disk(restored, place, size="3m") == ("disk_full", [])
 
 
-def test_nobody_is_asked_where_the_vault_is_elsewhere_or_threads_are_at_work(monkeypatch):
+def test_nobody_is_asked_who_cannot_read_the_vault_or_where_threads_are_at_work(monkeypatch):
     monkeypatch.setattr(hands.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(hands.threading, "active_count", lambda: 1)
     local, elsewhere = LocalStorage("/nowhere"), MemoryStorage()

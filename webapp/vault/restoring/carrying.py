@@ -11,14 +11,22 @@ from webapp.vault import rows
 from webapp.vault.engine import Engine
 from webapp.vault.errors import Damaged
 from webapp.vault.restoring.fetching import Fetching
-from webapp.vault.restoring.hands import UNIT_BYTES, UNIT_TAKERS, Hands, can_help
+from webapp.vault.restoring.hands import (
+    REMOTE_UNIT_BYTES,
+    UNIT_BYTES,
+    UNIT_TAKERS,
+    Hands,
+    can_help,
+)
 from webapp.vault.restoring.lots import Lot
 from webapp.vault.restoring.messages import Answer
 from webapp.vault.restoring.outcomes import Outcomes
 from webapp.vault.restoring.pieces import Placing, Whole
 from webapp.vault.restoring.ranges import Need, Needs, Range, Taker
+from webapp.vault.storage.base import Forkable, innermost
 
 _HANDS = 2
+_REMOTE_HANDS = 4  # each waits for an answer half of the time
 
 
 class Load(NamedTuple):
@@ -40,22 +48,24 @@ class Carrying:
         self._engine = engine
         self._placing = placing
         self._hands: Hands | None = None
+        self._is_remote = engine.storage.parallel_puts > 1
         self.bytes_fetched = 0
         self.bytes_needed = 0
 
     def get_help(self) -> bool:
         """Start other processes, where they can help; whether they do."""
         if can_help(self._engine.storage):
-            began = self._placing.target.in_process
+            count = _REMOTE_HANDS if self._is_remote else _HANDS
             with suppress(OSError):  # then it goes without
-                self._hands = Hands(_HANDS, work=self._work, began=began, absorb=self._absorb)
+                self._hands = Hands(count, work=self._work, began=self._began, absorb=self._absorb)
         return self._hands is not None
 
     def start(self, needs: Needs) -> Load:
         """Let other processes begin with what they can do of *needs*."""
         if self._hands is None:
             return Load(needs)
-        units = needs.ranges(_is_whole, largest=UNIT_BYTES, most_takers=UNIT_TAKERS)
+        largest = REMOTE_UNIT_BYTES if self._is_remote else UNIT_BYTES
+        units = needs.ranges(_is_whole, largest=largest, most_takers=UNIT_TAKERS)
         lot = self._hands.give(units)
         needs.keep(_is_in_pieces)
         return Load(needs, lot)
@@ -95,6 +105,13 @@ class Carrying:
         if self._hands is not None:
             self._hands.close()
             self._hands = None
+
+    def _began(self, number: int) -> None:
+        """In another process, at first."""
+        storage = innermost(self._engine.storage)
+        if isinstance(storage, Forkable):
+            storage.forked()
+        self._placing.target.in_process(number)
 
     def _work(self, unit: Range) -> Answer:
         """In another process: carry one unit, and tell what came of it."""

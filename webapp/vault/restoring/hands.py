@@ -34,10 +34,10 @@ from webapp.vault.restoring.messages import (
     unpacked_answer,
 )
 from webapp.vault.restoring.ranges import Range
-from webapp.vault.storage.base import Storage
-from webapp.vault.storage.local import LocalStorage
+from webapp.vault.storage.base import Forkable, Storage, innermost
 
 UNIT_BYTES = 4 << 20
+REMOTE_UNIT_BYTES = 8 << 20  # each question costs an answer's way
 UNIT_TAKERS = 2_000
 LOTS = 2  # under way at the same time
 _ORDER = struct.Struct("<QQQQ")  # unit, room, offset, length: pipes take and give it in one piece
@@ -48,8 +48,8 @@ _TICK_MS = 100
 
 def can_help(storage: Storage) -> bool:
     """Whether forks of this process could read *storage*, and forking is safe now."""
-    is_local = isinstance(getattr(storage, "inner", storage), LocalStorage)
-    return is_local and threading.active_count() == 1 and (os.cpu_count() or 1) > 1
+    may_read = isinstance(innermost(storage), Forkable)
+    return may_read and threading.active_count() == 1 and (os.cpu_count() or 1) > 1
 
 
 class Hand:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 Buffer = bytes | bytearray | memoryview
 _NAME = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)*")
@@ -73,6 +73,20 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """End connections and helper processes. Safe to call twice."""
+
+
+@runtime_checkable
+class Forkable(Protocol):
+    """A storage that forks of this process may read, too."""
+
+    def forked(self) -> None:
+        """To be called in a fork before anything else: it shares no connection with others."""
+
+
+def innermost(storage: Storage) -> Storage:
+    """The storage itself, below what repeats its calls."""
+    inner: Storage = getattr(storage, "inner", storage)
+    return inner
 
 
 class Steady:

@@ -59,6 +59,9 @@ class LocalStorage(Steady):
         """The vault's folder: a backup of what is around it leaves it out."""
         return self._root
 
+    def forked(self) -> None:
+        """Nothing is shared."""
+
     def put(self, name: str, data: Buffer) -> None:
         path = self._root / check_name(name)
         with _translated(name):

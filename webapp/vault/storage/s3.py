@@ -164,6 +164,16 @@ class S3Storage:
             if client is not None:
                 client.close()
 
+    def forked(self) -> None:
+        """Let go of the connections, which are the parent's; the next call makes its own.
+
+        The clients stay: to make one takes longer than many a call.
+        """
+        for name in ("_client", "_pruner"):
+            client = self.__dict__.get(name)
+            if client is not None:
+                client.close()
+
     def _target(self, name: str) -> dict[str, str]:
         return {"Bucket": self._place.bucket, "Key": self._place.prefix + check_name(name)}
 
