@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from webapp import clock
+from webapp.domain.acts import VALID, Act
 from webapp.domain.permissions import Role
 from webapp.domain.plans import PlanState
 from webapp.domain.restore_points import BackupType, SetStatus
@@ -17,6 +18,7 @@ from webapp.domain.runs import RunState, RunType
 from webapp.domain.schedules import Frequency, SlotStatus
 from webapp.extensions import db
 from webapp.models import (
+    ActRequest,
     BackupItem,
     BackupSchedule,
     BackupScheduleRun,
@@ -35,7 +37,9 @@ from webapp.models import (
     Tenant,
     User,
 )
+from webapp.models.columns import new_id
 from webapp.services import installation
+from webapp.services.second_person import asking
 
 
 def tenant_called(slug: str) -> Tenant:
@@ -236,6 +240,33 @@ def bulk_run(of: Source) -> Run:
     return made
 
 
+def act_request(of: BackupSet, *, by: Membership, **facts: object) -> ActRequest:
+    """The deletion of a set, which somebody asked for."""
+    made = ActRequest(
+        **{
+            "id": new_id(),
+            "tenant_id": of.tenant_id,
+            "act": Act.DELETE_SET,
+            "subject": f"set:{of.id}",
+            "subject_name": of.name,
+            "subject_state": "pinned False, held ''",
+            "parameters": {"reason": "no longer needed"},
+            "lines": ["It goes to the trash. For 7 days it can be brought back."],
+            "requested_by": by.user.email,
+            "requested_by_id": by.user_id,
+            "requested_login": "",
+            "requested_at": clock.now(),
+            "expires_at": clock.now() + VALID,
+            "reason": "no longer needed",
+            **facts,
+        }
+    )
+    made.digest = asking.digest_of(made)
+    db.session.add(made)
+    db.session.commit()
+    return made
+
+
 def _scheduled(of: Source, capture: Run) -> dict[str, UUID]:
     """A schedule with one slot that failed, and a template."""
     nightly = schedule(of)
@@ -307,5 +338,6 @@ def world(slug: str) -> World:
             "user_id": person.user_id,
             **_scheduled(of, capture),
             "channel_id": hook.id,
+            "request_id": act_request(point, by=member(tenant, role=Role.MANAGER)).id,
         }
     )

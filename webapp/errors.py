@@ -6,6 +6,7 @@ AppError
 ├── Forbidden      another tenant's, or not for this role; never says what exists
 ├── Conflict       its present state does not allow this
 ├── Refused        a safety rule says no; nothing was changed
+│   └── Waiting    it was asked for; a second person has to approve it
 ├── Invalid        what was typed cannot be used; carries one message a field
 ├── Throttled      too many tries; says how long to wait
 └── ConnectorError a source or target cannot be used; carries a safe code and sentence
@@ -14,6 +15,8 @@ Anything else that reaches a view is a bug, and is shown as one.
 """
 
 from __future__ import annotations
+
+from uuid import UUID
 
 
 class AppError(Exception):
@@ -49,6 +52,20 @@ class Refused(AppError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Waiting(Refused):
+    """Nothing was changed yet: it is kept as a request, and a second person has to approve it.
+
+    Attributes:
+        slug: the tenant's.
+        request_id: of the request.
+    """
+
+    def __init__(self, message: str, *, slug: str, request_id: UUID) -> None:
+        super().__init__("second_person", message)
+        self.slug = slug
+        self.request_id = request_id
 
 
 class Invalid(AppError):

@@ -19,6 +19,7 @@ NOUNS = {
     "export": "items",
     "init": "init",
     "items": "items",
+    "requests": "requests",
     "restore": "restore",
     "retention": "retention",
     "run": "runs",

@@ -8,8 +8,10 @@ import pwd
 import re
 import socket
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -151,7 +153,27 @@ def actor_for(email: str | None) -> Actor:
     from webapp.domain.actors import Actor
     from webapp.services import access
 
+    login = f"{_login()}@{socket.gethostname()}"
     if email is None:
         name = pwd.getpwuid(os.getuid()).pw_name
-        return Actor(label=f"cli:{name}@{socket.gethostname()}", is_msp_admin=True)
-    return access.actor_called(email)
+        label = f"cli:{name}@{socket.gethostname()}"
+        return Actor(label=label, is_msp_admin=True, login=login)
+    return replace(access.actor_called(email), login=login)
+
+
+def _login(audit: Path = Path("/proc/self/loginuid")) -> str:
+    """Who signed in at this machine, also after sudo or su, as far as the machine knows."""
+    try:
+        uid = int(audit.read_text())
+    except (OSError, ValueError):
+        uid = _NO_LOGIN
+    if uid == _NO_LOGIN:  # a container, or a service
+        given = os.environ.get("SUDO_UID", "")
+        uid = int(given) if given.isdecimal() else os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+_NO_LOGIN = 2**32 - 1

@@ -76,17 +76,18 @@ def run(
 @retention.command("purge")
 @click.argument("tenant")
 @click.option("--may-free-most", is_flag=True, help="More than half of the vault may go.")
+@click.option("--reason", default="", help="Why; it is kept in the audit log.")
 @_wait
 @in_app
 @acts
 @prints_data
-def purge(tenant: str, *, may_free_most: bool, wait: bool, actor: Actor, console: Console) -> None:
+def purge(tenant: str, *, wait: bool, actor: Actor, console: Console, **wishes: Any) -> None:
     """Give up what was in the trash for 7 days, and free the vault of it.
 
     Example: lastgood retention purge acme --wait
     """
     access = gate.enter(actor, tenant, Permission.OPERATE)
-    _follow(access, rules.purge(access, may_free_most=may_free_most)[0], console, wait=wait)
+    _follow(access, rules.purge(access, **wishes)[0], console, wait=wait)
 
 
 @retention.command("trash")
@@ -169,6 +170,7 @@ def hold(
               help="Keep sets made by hand so long; 0: until a person deletes them.")  # fmt: skip
 @click.option("--pre-restore", "pre_restore_days", type=click.IntRange(1), metavar="DAYS",
               help="Keep what a restore overwrote so long; 30 at least.")  # fmt: skip
+@click.option("--reason", default="", help="Why; it is kept in the audit log.")
 @in_app
 @acts
 @prints_data
@@ -177,6 +179,7 @@ def own_rules(
     *,
     hand_days: int | None,
     pre_restore_days: int | None,
+    reason: str,
     actor: Actor,
     console: Console,
 ) -> None:
@@ -191,6 +194,7 @@ def own_rules(
             access,
             hand_days=now.hand_days if hand_days is None else hand_days or None,
             pre_restore_days=pre_restore_days or now.pre_restore_days,
+            reason=reason,
         )
     by_hand = "until a person deletes them" if now.hand_days is None else f"{now.hand_days} days"
     console.data(

@@ -89,6 +89,7 @@ def next_(tenant: str, schedule_name: str, *, count: int, actor: Actor, console:
 @click.argument("tenant")
 @click.argument("schedule_name", metavar="SCHEDULE")
 @click.option("--version", type=int, help="Refuse if it has changed since this version.")
+@click.option("--reason", default="", help="For whoever has to approve that it keeps less.")
 @words.describes_schedule
 @in_app
 @acts
@@ -98,6 +99,7 @@ def edit(
     schedule_name: str,
     *,
     version: int | None,
+    reason: str,
     actor: Actor,
     console: Console,
     **typed: Any,
@@ -111,7 +113,7 @@ def edit(
     found = service.called(access, schedule_name)
     seen = found.version if version is None else version
     draft = replace(service.draft_of(found), **said)
-    _show(service.edit(access, found.id, draft, version=seen), console)
+    _show(service.edit(access, found.id, draft, version=seen, reason=reason), console)
 
 
 @schedule.command("enable")

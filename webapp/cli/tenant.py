@@ -12,6 +12,7 @@ from webapp import clock
 from webapp.cli.framework import Console, acts, in_app, prints_data
 from webapp.domain.actors import Actor
 from webapp.domain.permissions import Permission
+from webapp.domain.tenants import TwoPeople
 from webapp.errors import Invalid
 from webapp.models import Tenant, TenantStatus
 from webapp.services import access as gate
@@ -86,6 +87,38 @@ def grant_root(slug: str, folder: Path, actor: Actor, console: Console) -> None:
     access = gate.enter(actor, slug, Permission.ADMINISTER)
     root = _grant(access, folder)
     console.data(_document(access.tenant), lambda: [f"{access.tenant.name} may use {root}."])
+
+
+_ACT = click.Choice([str(act) for act in TwoPeople])
+
+
+@tenant.command("two-people")
+@click.argument("slug")
+@click.option("--demand", "demanded", multiple=True, type=_ACT, help="Nobody does it alone.")
+@click.option("--drop", "dropped", multiple=True, type=_ACT, help="One person may again.")
+@in_app
+@acts
+@prints_data
+def two_people(
+    slug: str,
+    *,
+    demanded: tuple[str, ...],
+    dropped: tuple[str, ...],
+    actor: Actor,
+    console: Console,
+) -> None:
+    """Show, or set, what nobody may do alone for SLUG. Dropping one takes two people itself.
+
+    Example: lastgood tenant two-people acme --demand lower_retention --demand delete_source
+    """
+    access = gate.enter(actor, slug, Permission.ADMINISTER)
+    wanted = {*access.tenant.needs_two_people, *demanded} - set(dropped)
+    if wanted != set(access.tenant.needs_two_people):
+        tenants.choose_two_people(access, [TwoPeople(act) for act in wanted])
+    chosen = [act for act in TwoPeople if act in access.tenant.needs_two_people]
+    console.data(
+        _document(access.tenant), lambda: [f"{act}  {act.label}" for act in chosen] or ["nothing"]
+    )
 
 
 @tenant.command("suspend")

@@ -14,10 +14,18 @@ class TwoPeople(StrEnum):
     """Acts that one person may not do alone, where a tenant chooses so. Only what is enforced."""
 
     LIVE_RESTORE = "live_restore"
+    LOWER_RETENTION = "lower_retention"
+    DELETE_SOURCE = "delete_source"
+    EXPORT_KEYS = "export_keys"
 
     @property
     def label(self) -> str:
-        return {"live_restore": "Restore into a live system"}[self.value]
+        return {
+            "live_restore": "Restore into a live system",
+            "lower_retention": "Keep less: lower retention, delete, unpin or release backups",
+            "delete_source": "Remove a source",
+            "export_keys": "Take the recovery sheet with the vault's key",
+        }[self.value]
 
 
 def is_slug(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from webapp.models.act_requests import ActRequest
 from webapp.models.audit import INSTALLATION_CHAIN, AuditEntry, AuditHead
 from webapp.models.backup_sets import BackupItem, BackupSet
 from webapp.models.bulk_operations import BulkOperationRun
@@ -25,6 +26,7 @@ from webapp.models.vaults import VaultRecord
 
 __all__ = [
     "INSTALLATION_CHAIN",
+    "ActRequest",
     "Alert",
     "AuditEntry",
     "AuditHead",

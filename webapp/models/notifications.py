@@ -28,7 +28,8 @@ class Notification(TenantOwned, Model):
     """One line behind a person's bell.
 
     ``payload``: {tenant_id, run_type, run_id, status, counts, safe_error_code,
-    safe_error_context}; for an alert {tenant_id, alert_id, condition, message}.
+    safe_error_context}; for an alert {tenant_id, alert_id, condition, message}; for a request of a
+    second person {tenant_id, request_id, act, state, message}.
     """
 
     __tablename__ = "notifications"
@@ -37,7 +38,7 @@ class Notification(TenantOwned, Model):
     )
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    type: Mapped[str]  # run_status, alert
+    type: Mapped[str]  # run_status, alert, request
     payload: Mapped[dict[str, Any]] = mapped_column(SafeJson, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)

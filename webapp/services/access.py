@@ -7,7 +7,7 @@ readable inside a tenant of one's own is ``Forbidden`` with the same words wheth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -30,6 +30,7 @@ class Access:
     tenant: Tenant
     permissions: frozenset[Permission]
     at_rest: frozenset[Permission] = frozenset()  # allowed again once the tenant is active
+    approved: str = ""  # the fingerprint of the act that a second person has just approved
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -80,6 +81,11 @@ def again(run_actor_id: UUID | None, tenant: Tenant, permission: Permission) -> 
     if user is None or user.is_disabled:
         raise Forbidden
     return enter_tenant(actor_of(user), tenant, permission)
+
+
+def approved(access: Access, fingerprint: str) -> Access:
+    """The same access, for carrying out the one act with this fingerprint; see ``second_person``."""
+    return replace(access, approved=fingerprint)
 
 
 def actor_called(email: str) -> Actor:

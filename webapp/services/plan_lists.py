@@ -7,7 +7,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from webapp import clock
 from webapp.domain.permissions import Permission
+from webapp.domain.plans import PlanState
 from webapp.errors import Forbidden
 from webapp.extensions import db
 from webapp.models import BackupSet, PlanItem, RestorePlan, RestoreRun, Run
@@ -21,6 +23,22 @@ def latest(access: Access, *, limit: int = 100) -> list[RestorePlan]:
     query = (
         gate.rows(RestorePlan, access)
         .order_by(RestorePlan.created_at.desc(), RestorePlan.id.desc())
+        .options(
+            joinedload(RestorePlan.backup_set).joinedload(BackupSet.source),
+            joinedload(RestorePlan.target_source),
+        )
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))
+
+
+def requested(access: Access, *, limit: int = 50) -> list[RestorePlan]:
+    """Plans whose live restore somebody asked for and nobody has decided about, oldest first."""
+    access.require(Permission.VIEW)
+    query = (
+        gate.rows(RestorePlan, access)
+        .where(RestorePlan.state == PlanState.REQUESTED, RestorePlan.expires_at > clock.now())
+        .order_by(RestorePlan.requested_at, RestorePlan.id)
         .options(
             joinedload(RestorePlan.backup_set).joinedload(BackupSet.source),
             joinedload(RestorePlan.target_source),

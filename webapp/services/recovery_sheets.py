@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from webapp.domain.acts import Act
 from webapp.domain.permissions import Permission
 from webapp.errors import NotFound
 from webapp.extensions import db
@@ -22,6 +23,8 @@ from webapp.models import VaultRecord
 from webapp.services import access as gate
 from webapp.services import audit, installation
 from webapp.services.access import Access
+from webapp.services.second_person import asking
+from webapp.services.second_person.asking import Ask
 
 _GROUP = 4
 
@@ -75,15 +78,17 @@ def is_due(tenant_id: UUID) -> bool:
     return db.session.scalar(query) is not None
 
 
-def take(access: Access, *, at: datetime) -> RecoverySheet:
+def take(access: Access, *, at: datetime, reason: str = "") -> RecoverySheet:
     """Make the sheet, record in the audit log that it was taken, and commit.
 
     Raises:
         NotFound: there is no vault yet; the first capture makes it.
+        Waiting: two people are demanded for it, and nobody has approved it for this person.
     """
     record = vault_of(access)
     if record is None:
         raise NotFound("There is no vault yet. The first capture makes it.")
+    _require_allowed(access, record, reason)
     key_id, key = wrapping_key(access.tenant.id)
     record.recovery_sheet_at = at
     audit.record(
@@ -105,3 +110,16 @@ def take(access: Access, *, at: datetime) -> RecoverySheet:
     )
     db.session.commit()
     return sheet
+
+
+def _require_allowed(access: Access, record: VaultRecord, reason: str) -> None:
+    ask = Ask(
+        act=Act.TAKE_SHEET,
+        subject=f"vault:{record.id}",
+        name=f"vault of {access.tenant.name}",
+        state=f"{record.vault_id}, key {installation.ring().fingerprint}",
+        parameters={},
+        lines=("Whoever has it and a copy of the vault can read everything in it.",),
+        reason=reason,
+    )
+    asking.require(access, ask)

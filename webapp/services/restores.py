@@ -30,9 +30,10 @@ def request(
 
     Raises:
         Invalid: no reason is given.
-        Refused: the plan is stale, expired or used.
+        Refused: the plan is stale, expired or used; ``nobody_named``.
     """
     access.require(Permission.REQUEST)
+    _require_named(access)
     plan = _open_plan(access, plan_id, at or clock.now())
     _ask(access, plan, _cleaned_reason(reason), at=at or clock.now())
     db.session.commit()
@@ -49,6 +50,7 @@ def approve(
         Refused: ``own_request``, where two people are demanded; or the plan is stale, …
     """
     access.require(Permission.APPROVE)
+    _require_named(access)
     plan = _open_plan(access, plan_id, at or clock.now())
     reason = _cleaned_reason(reason)
     if needs_two_people(access) and is_own_request(access.actor, plan):
@@ -108,6 +110,15 @@ def apply(
     _require_same_settings(access, plan)
     _settle(access, plan, reason, at=now)
     return _start(access, plan, reason)
+
+
+def _require_named(access: Access) -> None:
+    """A command line that does not say for whom it acts may be anybody's, the requester's too."""
+    if needs_two_people(access) and access.actor.user_id is None:
+        raise Refused(
+            "nobody_named",
+            f"{access.tenant.name} demands two people for this, so say who you are: --as EMAIL.",
+        )
 
 
 def needs_two_people(access: Access) -> bool:

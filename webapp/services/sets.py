@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import joinedload
 
+from webapp.domain.acts import Act
 from webapp.domain.permissions import Permission
 from webapp.domain.restore_points import BackupType
 from webapp.errors import Forbidden
@@ -15,6 +16,7 @@ from webapp.models import BackupSet, Run, Source
 from webapp.services import access as gate
 from webapp.services import audit, verification
 from webapp.services.access import Access
+from webapp.services.retention import letting_go
 
 
 def rows(
@@ -62,9 +64,15 @@ def of_run(access: Access, run: Run) -> BackupSet | None:
 
 
 def pin(access: Access, set_id: UUID, *, pinned: bool) -> BackupSet:
-    """Keep a set whatever retention says, or no more. Commits."""
+    """Keep a set whatever retention says, or no more. Commits.
+
+    Raises:
+        Waiting: it is to be unpinned, and two people are demanded for that.
+    """
     access.require(Permission.MANAGE)
     backup_set = find(access, set_id)
+    if not pinned and (backup_set.pinned or access.approved):
+        letting_go.require_allowed(access, backup_set, Act.UNPIN_SET)
     backup_set.pinned = pinned
     audit.record(
         access.actor,

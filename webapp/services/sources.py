@@ -13,6 +13,7 @@ from webapp import clock
 from webapp.connectors import registry
 from webapp.connectors.base import Field
 from webapp.domain import overlaps
+from webapp.domain.acts import Act
 from webapp.domain.permissions import Permission
 from webapp.errors import Forbidden, Invalid
 from webapp.extensions import db
@@ -21,6 +22,8 @@ from webapp.models.columns import new_id
 from webapp.services import access as gate
 from webapp.services import audit, checks, installation, schedules
 from webapp.services.access import Access
+from webapp.services.second_person import asking
+from webapp.services.second_person.asking import Ask
 
 _MOST_CHARACTERS = 100
 _FOLDERS = {"files": ("path",), "site": ("path",)}  # settings that name a folder, not a file
@@ -118,12 +121,32 @@ def edit(
 
 def remove(access: Access, source_id: UUID, reason: str) -> None:
     """Remove a source, archive its schedules, and commit. Its backup sets stay, and can be
-    restored elsewhere."""
+    restored elsewhere.
+
+    Raises:
+        Waiting: two people are demanded for it.
+    """
     access.require(Permission.MANAGE)
     source = find(access, source_id)
+    _require_allowed(access, source, reason)
     source.removed_at = clock.now()
     archived = schedules.archive_all(access, source, reason)
     _save(access, source, "source.removed", {"schedules_archived": archived}, reason=reason)
+
+
+def _require_allowed(access: Access, source: Source, reason: str) -> None:
+    ask = Ask(
+        act=Act.REMOVE_SOURCE,
+        subject=f"source:{source.id}",
+        name=source.name,
+        state=f"{source.kind}, {source.name}, {sorted(source.config.items())}",
+        parameters={"reason": reason},
+        lines=(
+            "It is not captured any more, and its schedules are archived. Its restore points stay.",
+        ),
+        reason=reason,
+    )
+    asking.require(access, ask)
 
 
 def check(access: Access, source_id: UUID) -> tuple[Run, bool]:

@@ -16,12 +16,17 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from webapp import clock
+from webapp.domain import lowering
 from webapp.domain.actors import Actor
+from webapp.domain.acts import Act
 from webapp.domain.schedules import Draft, problems
 from webapp.extensions import db
 from webapp.models import BackupSchedule, ScheduleTemplate, Source, Tenant, TenantStatus
 from webapp.services import access as gate
 from webapp.services import schedule_templates as templates
+from webapp.services import schedules
+from webapp.services.second_person import asking
 
 _LACKS = {"files": "db", "sqlite": "files"}  # the part that a kind of source does not have
 _AT_ONCE = 500  # ids in one query
@@ -42,6 +47,7 @@ class Planned:
         reason: why it is blocked; empty otherwise.
         changes: field to what the schedule says now, and what it would say.
         schedule: the one that would be changed, or that is as the template says already.
+        waits: it would keep less, and its tenant demands two people for that.
     """
 
     source: Source
@@ -50,6 +56,7 @@ class Planned:
     reason: str = ""
     changes: dict[str, tuple[Any, Any]]
     schedule: BackupSchedule | None = None
+    waits: bool = False
 
     @property
     def is_to_do(self) -> bool:
@@ -109,7 +116,14 @@ def of_source(
         return _planned(source, tenant, Outcome.CREATE)
     changes = templates.differences(template, own, tenant)
     outcome = Outcome.UPDATE if changes else Outcome.UNCHANGED
-    return _planned(source, tenant, outcome, schedule=own, changes=changes)
+    waits = bool(changes) and _takes_two(tenant, own, draft)
+    return _planned(source, tenant, outcome, schedule=own, changes=changes, waits=waits)
+
+
+def _takes_two(tenant: Tenant, schedule: BackupSchedule, draft: Draft) -> bool:
+    if not asking.is_demanded(tenant, Act.CHANGE_SCHEDULE):
+        return False
+    return bool(lowering.of_schedule(schedules.draft_of(schedule), draft, at=clock.now()))
 
 
 def _planned(source: Source, tenant: Tenant, outcome: Outcome, **facts: Any) -> Planned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from webapp.domain import roots
 from webapp.domain.actors import Actor
+from webapp.domain.acts import Act
 from webapp.domain.permissions import Permission
 from webapp.domain.tenants import TwoPeople, is_slug, is_zone
 from webapp.errors import Conflict, Invalid
@@ -19,6 +21,8 @@ from webapp.models import Membership, Source, Tenant, TenantStatus
 from webapp.services import access as gate
 from webapp.services import audit, installation
 from webapp.services.access import Access
+from webapp.services.second_person import asking
+from webapp.services.second_person.asking import Ask
 
 _STEPS: dict[TenantStatus, set[TenantStatus]] = {
     TenantStatus.ACTIVE: {TenantStatus.SUSPENDED, TenantStatus.LEAVING},
@@ -86,10 +90,15 @@ def edit(access: Access, facts: Facts) -> Tenant:
 
     Raises:
         Invalid: the zone is unknown.
+        Waiting: one person would do alone what takes two by now. All else is saved.
     """
     access.require(Permission.ADMINISTER)
     _check(facts)
     tenant, after = access.tenant, _columns(facts)
+    dropped = set(tenant.needs_two_people) - set(facts.needs_two_people)
+    if dropped:  # by itself, below: it may have to wait
+        kept = {*tenant.needs_two_people, *facts.needs_two_people}
+        after["needs_two_people"] = [str(act) for act in TwoPeople if act in kept]
     before = {name: getattr(tenant, name) for name in after}
     changed = {name: after[name] for name in after if after[name] != before[name]}
     if changed:
@@ -98,7 +107,40 @@ def edit(access: Access, facts: Facts) -> Tenant:
         old = {name: before[name] for name in changed}
         _record(access, "tenant.changed", {"before": old, "after": changed})
     db.session.commit()
+    if dropped:
+        choose_two_people(access, facts.needs_two_people)
     return tenant
+
+
+def choose_two_people(access: Access, acts: Collection[TwoPeople]) -> Tenant:
+    """Say which acts nobody may do alone; commits.
+
+    Raises:
+        Waiting: fewer than now, which takes two people itself.
+    """
+    access.require(Permission.ADMINISTER)
+    tenant, after = access.tenant, [str(act) for act in TwoPeople if act in acts]
+    before = list(tenant.needs_two_people)
+    if access.approved or set(before) - set(after):
+        _require_allowed(access, before, after)
+    tenant.needs_two_people = after
+    what = {"before": {"needs_two_people": before}, "after": {"needs_two_people": after}}
+    _record(access, "tenant.changed", what)
+    db.session.commit()
+    return tenant
+
+
+def _require_allowed(access: Access, before: list[str], after: list[str]) -> None:
+    dropped = [act for act in TwoPeople if act in before and act not in after]
+    ask = Ask(
+        act=Act.DROP_RULE,
+        subject=f"tenant:{access.tenant.id}",
+        name=access.tenant.name,
+        state=", ".join(before),
+        parameters={"needs_two_people": after},
+        lines=tuple(f"One person may do this alone: {act.label}." for act in dropped),
+    )
+    asking.require(access, ask)
 
 
 def grant_root(access: Access, path: str, *, may_overlap: bool = False) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from webapp.extensions import db
 from webapp.services import alerts, plan_states, retention, schedules, watching
 from webapp.services.notify import bell, digests, messages
+from webapp.services.second_person import deciding
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,12 @@ def expire_plans(at: datetime) -> None:
         log.info("%s plans expired", expired)
 
 
+def expire_requests(at: datetime) -> None:
+    expired = deciding.expire(at)
+    if expired:
+        log.info("%s requests for a second person expired", expired)
+
+
 def look_for_alerts(at: datetime) -> None:
     """What holds after this minute's slots were dispatched."""
     alerts.check(at)
@@ -51,6 +58,7 @@ def forget_what_was_told(at: datetime) -> None:
 STEPS: tuple[Step, ...] = (
     dispatch_schedules,
     expire_plans,
+    expire_requests,
     retention.ask_daily,
     watching.scheduler_lives,
     look_for_alerts,

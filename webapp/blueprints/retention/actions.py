@@ -46,7 +46,12 @@ def undelete(access: Access, trashed_id: UUID) -> Response:
 def rules(access: Access) -> ResponseReturnValue:
     try:
         form = OwnRulesForm.parse(request.form)
-        retention.choose(access, hand_days=form.hand_days, pre_restore_days=form.pre_restore_days)
+        retention.choose(
+            access,
+            hand_days=form.hand_days,
+            pre_restore_days=form.pre_restore_days,
+            reason=request.form.get("reason", ""),
+        )
     except Invalid as problem:
         return pages.page(access, typed=request.form, problems=problem.fields), 422
     flash("The rules are saved. They count from the next retention on.", "success")

@@ -75,7 +75,10 @@ def save(access: Access, schedule_id: UUID) -> ResponseReturnValue:
     if "show" in request.form:
         return _edit_page(access, schedule, typed(request.form), form.problems)
     try:
-        schedules.edit(access, schedule_id, form.require_usable(), version=version)
+        reason = request.form.get("reason", "")
+        schedules.edit(
+            access, schedule_id, form.require_usable(), version=version, reason=reason
+        )
     except Invalid as problem:
         return _edit_page(access, schedule, typed(request.form), problem.fields), 422
     except Conflict as problem:

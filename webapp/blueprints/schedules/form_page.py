@@ -10,6 +10,7 @@ from flask import request
 
 from webapp import clock
 from webapp.blueprints.schedules.outlook import Outlook
+from webapp.blueprints.web.abilities import abilities
 from webapp.domain.schedules import Draft
 from webapp.domain.tenants import zones
 from webapp.forms.overlapping import as_form
@@ -68,6 +69,7 @@ def facts(
         "types": [one for one in TYPES if source.kind in _IN_PARTS or one[0] == "full"],
         "labels": LABELS,
         "overlap": None,
+        **abilities(access),
         "outlook": Outlook.of(
             looked_at.draft,
             tenant_zone=access.tenant.timezone,

@@ -8,6 +8,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.blueprints.sources.base import KIND_NAMES, KINDS, bp
+from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.gate import requires
 from webapp.domain.permissions import Permission
 from webapp.errors import Invalid, NotFound
@@ -80,7 +81,9 @@ def save(access: Access, source_id: UUID) -> ResponseReturnValue:
 @requires(Permission.MANAGE)
 def removal(access: Access, source_id: UUID) -> str:
     source = sources.find(access, source_id)
-    return render_template("sources/remove.html", tenant=access.tenant, source=source)
+    return render_template(
+        "sources/remove.html", tenant=access.tenant, source=source, **abilities(access)
+    )
 
 
 @bp.post("/<uuid:source_id>/remove")
@@ -94,7 +97,7 @@ def remove(access: Access, source_id: UUID) -> ResponseReturnValue:
             problems["reason"] = "Say why; it is kept in the audit log."
         page = render_template(
             "sources/remove.html", tenant=access.tenant, source=source, problems=problems,
-            reason=reason,
+            reason=reason, **abilities(access),
         )  # fmt: skip
         return page, 422
     sources.remove(access, source_id, reason)

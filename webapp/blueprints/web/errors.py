@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from flask import Flask, Response, current_app, g, make_response, render_template
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    url_for,
+)
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from webapp import database
 from webapp.blueprints.web.rendering import is_swap
@@ -20,6 +31,7 @@ from webapp.errors import (
     NotFound,
     Refused,
     Throttled,
+    Waiting,
 )
 from webapp.extensions import db, login
 
@@ -47,6 +59,7 @@ _TITLES = {
 
 
 def register(app: Flask) -> None:
+    app.register_error_handler(Waiting, _waiting)
     app.register_error_handler(AppError, _app_error)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
@@ -58,6 +71,19 @@ def register(app: Flask) -> None:
 def _app_error(error: AppError) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
     return answer(status, str(error))
+
+
+def _waiting(error: Waiting) -> AnyResponse:
+    """To the request that was kept: nothing went wrong, and nothing is changed yet."""
+    with suppress(*database.FAILURES):
+        db.session.rollback()
+    flash(str(error), "warning")
+    to = url_for("requests.show", tenant_slug=error.slug, request_id=error.request_id)
+    if not is_swap():
+        return redirect(to, code=303)
+    response = make_response("", 200)
+    response.headers["HX-Redirect"] = to
+    return response
 
 
 def _csrf(_error: CSRFError) -> Response:

@@ -5,7 +5,7 @@ Nothing is asked of the database until a layout asks for it: fragments and error
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +14,12 @@ from flask_login import current_user
 
 from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.gate import actor
+from webapp.domain.permissions import Permission
 from webapp.services import health, running_work
 from webapp.services.access import Access
 from webapp.services.notify import bell
 from webapp.services.running_work import RunningWork
+from webapp.services.second_person import looking
 
 # label, endpoint, icon, the ability it needs
 _MAIN = (
@@ -36,6 +38,7 @@ _TENANT = (
     ("Restores", "restores.index", "restore", ""),
     ("Restore log", "restore_log.index", "history", "can_see_audit"),
     ("Audit", "audit.index", "clipboard-list", "can_see_audit"),
+    ("Requests", "requests.index", "users-group", "takes_two"),
     ("People", "people.index", "users", "can_manage"),
     ("Messages", "channels.index", "send", "can_manage"),
     ("Vault", "vaults.show", "shield-lock", "can_administer"),
@@ -50,6 +53,7 @@ class Link:
     url: str
     icon: str
     is_current: bool
+    count: int = 0  # what waits there for this person
 
 
 class Shell:
@@ -88,7 +92,12 @@ class Shell:
     def tenant_links(self) -> list[Link]:
         if self.access is None:
             return []
-        return _links(_TENANT, abilities(self.access), tenant_slug=self.access.tenant.slug)
+        takes_two = bool(self.access.tenant.needs_two_people)
+        given = abilities(self.access)
+        given["takes_two"] = takes_two and self.access.may(Permission.MANAGE)
+        links = _links(_TENANT, given, tenant_slug=self.access.tenant.slug)
+        waiting = looking.count(self.access)
+        return [replace(one, count=waiting) if one.label == "Requests" else one for one in links]
 
     @cached_property
     def running_work(self) -> RunningWork:

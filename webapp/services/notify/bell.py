@@ -21,6 +21,7 @@ from webapp.models import Channel, Membership, Notification, Run, Tenant, Tenant
 
 RUN_STATUS = "run_status"
 ALERT = "alert"
+REQUEST = "request"  # a second person is asked for, or has decided
 CONSOLE = "console"  # the kind of the row that holds a person's rules for the bell itself
 
 _Query = Select[*tuple[Any, ...]]

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, update
 
 from webapp.domain.actors import SYSTEM
+from webapp.domain.acts import Act
 from webapp.domain.permissions import Permission
 from webapp.domain.runs import RunType
 from webapp.errors import AppError
@@ -18,6 +19,8 @@ from webapp.services import access as gate
 from webapp.services import runs
 from webapp.services.access import Access
 from webapp.services.retention import purging
+from webapp.services.second_person import asking
+from webapp.services.second_person.asking import Ask
 
 log = logging.getLogger(__name__)
 
@@ -56,20 +59,44 @@ def of_all(access: Access) -> tuple[Run, bool]:
     return runs.request(access, RunType.MAINTENANCE, "retention", key="retention")
 
 
-def purge(access: Access, *, may_free_most: bool = False) -> tuple[Run, bool]:
+def purge(
+    access: Access, *, may_free_most: bool = False, reason: str = ""
+) -> tuple[Run, bool]:
     """Queue the clean-up of the vault; identical starts share one run.
 
     Args:
         may_free_most: more than half of the vault may go; for managers.
+
+    Raises:
+        Waiting: more than half may go, and two people are demanded for that.
     """
     access.require(Permission.MANAGE if may_free_most else Permission.OPERATE)
+    if may_free_most:
+        _require_allowed(access, reason=reason)
     return runs.request(
         access,
         RunType.MAINTENANCE,
         "purge",
         key="purge",
+        reason=reason.strip(),
         metadata={"may_free_most": may_free_most},
     )
+
+
+def _require_allowed(access: Access, *, reason: str) -> None:
+    ask = Ask(
+        act=Act.FREE_MOST,
+        subject=f"tenant:{access.tenant.id}",
+        name=f"vault of {access.tenant.name}",
+        state="",
+        parameters={},
+        lines=(
+            "A clean-up gives up what has been in the trash for 7 days, also if that is more than "
+            "half of the vault.",
+        ),
+        reason=reason,
+    )
+    asking.require(access, ask)
 
 
 def ask_daily(at: datetime) -> None:

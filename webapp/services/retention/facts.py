@@ -6,9 +6,10 @@ A constant number of queries for any number of sources.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -45,7 +46,11 @@ class Judged:
 
 def own_rules(tenant: Tenant) -> OwnRules:
     """What this tenant chose for sets that no schedule made."""
-    chosen = tenant.settings.get(SETTING, {})
+    return rules_as(tenant.settings.get(SETTING, {}))
+
+
+def rules_as(chosen: Mapping[str, Any]) -> OwnRules:
+    """Rules as the tenant's settings keep them."""
     return OwnRules(
         hand_days=chosen.get("hand_days"),
         pre_restore_days=chosen.get("pre_restore_days", OwnRules.pre_restore_days),

@@ -16,6 +16,7 @@ from sqlalchemy import Select, select
 
 from webapp import clock
 from webapp.domain.actors import SYSTEM
+from webapp.domain.acts import Act
 from webapp.domain.permissions import Permission
 from webapp.errors import Conflict, Refused
 from webapp.extensions import db
@@ -26,6 +27,7 @@ from webapp.services.claims import Claim
 from webapp.services.progress import RunProgress
 from webapp.services.retention import facts, purge_ends, trash
 from webapp.services.run_ends import Ending
+from webapp.services.second_person import asking
 from webapp.vault import Halted, Vault
 from webapp.vault.errors import VaultError
 from webapp.vault.pruning.findings import PruneReport
@@ -66,10 +68,15 @@ def _preflight(claim: Claim) -> bool:
     tenant = db.session.get_one(Tenant, claim.tenant_id)
     if tenant.status is not TenantStatus.ACTIVE:
         raise Conflict(f"{tenant.name} is {tenant.status}; nothing is deleted.")
-    may_free_most = bool(run.metadata_.get("may_free_most"))
+    may_free_most = bool(run.metadata_.get("may_free_most")) and not _is_repeated(run, tenant)
     gate.again(run.user_id, tenant, Permission.MANAGE if may_free_most else Permission.OPERATE)
     db.session.rollback()
     return may_free_most
+
+
+def _is_repeated(run: Run, tenant: Tenant) -> bool:
+    """What two people allowed was allowed once: a retry is a clean-up like any other."""
+    return run.parent_run_id is not None and asking.is_demanded(tenant, Act.FREE_MOST)
 
 
 def _mark(claim: Claim) -> bool:

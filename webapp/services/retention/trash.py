@@ -10,6 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from webapp import clock
 from webapp.domain.actors import Actor
+from webapp.domain.acts import Act
 from webapp.domain.permissions import Permission
 from webapp.domain.restore_points import BackupType, SetStatus
 from webapp.errors import Conflict, Invalid, Refused
@@ -19,7 +20,7 @@ from webapp.models import BackupItem, BackupSet, Source, Tenant
 from webapp.services import access as gate
 from webapp.services import audit
 from webapp.services.access import Access
-from webapp.services.retention import facts
+from webapp.services.retention import facts, letting_go
 
 PERIOD = timedelta(days=7)
 
@@ -63,6 +64,7 @@ def delete(access: Access, set_id: UUID, *, reason: str, at: datetime | None = N
         Invalid: there is no reason.
         Conflict: it is pinned, on hold or in use.
         Refused: ``last_complete``; its source would be left without a backup.
+        Waiting: two people are demanded for it.
     """
     access.require(Permission.MANAGE)
     reason = _required(reason)
@@ -72,6 +74,7 @@ def delete(access: Access, set_id: UUID, *, reason: str, at: datetime | None = N
     if spared:
         raise Conflict(f"It cannot be deleted now: it is {spared}.")
     _require_another(backup_set)
+    letting_go.require_allowed(access, backup_set, Act.DELETE_SET, reason=reason)
     rule = f"Deleted by {access.actor.label}: {reason}"
     put(backup_set, rule, actor=access.actor, tenant=access.tenant, at=at or clock.now())
     db.session.commit()
@@ -125,12 +128,14 @@ def release(access: Access, set_id: UUID, *, reason: str = "") -> BackupSet:
 
     Raises:
         Conflict: it is not on hold.
+        Waiting: two people are demanded for it.
     """
     access.require(Permission.MANAGE)
     backup_set = _locked(access, set_id)
     gate.find(access, BackupSet, set_id)
     if not backup_set.on_hold:
         raise Conflict("It is not on hold.")
+    letting_go.require_allowed(access, backup_set, Act.RELEASE_SET, reason=reason.strip())
     details = {"was_held_for": backup_set.on_hold}
     backup_set.on_hold = ""
     _record(

@@ -20,6 +20,7 @@ from webapp.services import access as gate
 from webapp.services import audit, schedule_slots
 from webapp.services.access import Access
 from webapp.services.captures import TYPES
+from webapp.services.schedules import lessening
 
 
 def find(access: Access, schedule_id: UUID) -> BackupSchedule:
@@ -112,11 +113,14 @@ def create(
     return schedule
 
 
-def edit(access: Access, schedule_id: UUID, draft: Draft, *, version: int) -> BackupSchedule:
+def edit(
+    access: Access, schedule_id: UUID, draft: Draft, *, version: int, reason: str = ""
+) -> BackupSchedule:
     """Change a schedule; commits. *version* is that of the row the person looked at.
 
     Raises:
         Conflict: somebody else changed it meanwhile, or it is archived.
+        Waiting: it would keep less, and two people are demanded for that.
         Invalid: one sentence for each field that cannot be used.
     """
     schedule = _locked(access, schedule_id)
@@ -125,6 +129,9 @@ def edit(access: Access, schedule_id: UUID, draft: Draft, *, version: int) -> Ba
             "Somebody else changed this schedule meanwhile. Look at what it is now, and edit again."
         )
     _require_usable(draft, gate.find_even_deleted(access, Source, schedule.source_id))
+    lessening.require_allowed(
+        access, schedule, before=draft_of(schedule), after=draft, reason=reason
+    )
     before = _told(draft_of(schedule))
     is_moved = schedule_slots.timing(schedule) != timing_of(draft)
     for name, value in _columns(draft).items():
