@@ -83,6 +83,7 @@ IDS_IN_QUERIES = {
     "schedules.add": ("source", "source_id"),
     "schedules.new": ("source", "source_id"),
     "retention.preview": ("schedule", "schedule_id"),
+    "retention.upcoming": ("source", "source_id"),
     "sets.index": ("source", "source_id"),
 }
 

@@ -17,6 +17,8 @@ from tests import factories
 from tests.blueprints.routes import Route, all_routes, typed
 from webapp import clock
 from webapp.domain import lowering
+from webapp.domain.plans import PlanState
+from webapp.domain.runs import RunState
 from webapp.domain.schedules import Draft
 from webapp.domain.tenants import TwoPeople
 from webapp.extensions import db
@@ -24,6 +26,7 @@ from webapp.models import (
     ActRequest,
     BackupSchedule,
     BackupSet,
+    RestorePlan,
     Run,
     Source,
     TenantStatus,
@@ -124,8 +127,11 @@ def prepare(slug: str, choices: list[str]) -> dict[str, UUID]:
     source = db.session.get_one(Source, ids["source_id"])
     factories.backup_set(factories.run(source, queued_at=clock.now()))
     db.session.execute(
-        update(Run).where(Run.tenant_id == tenant.id).values(status="succeeded", metadata_={})
+        update(Run)
+        .where(Run.tenant_id == tenant.id)
+        .values(status=RunState.SUCCEEDED, metadata_={})
     )
+    db.session.execute(update(RestorePlan).values(state=PlanState.EXPIRED))  # uses no set any more
     if not db.session.scalar(select(VaultRecord).where(VaultRecord.tenant_id == tenant.id)):
         db.session.add(
             VaultRecord(tenant_id=tenant.id, location="x", vault_id="v", created_at=clock.now())

@@ -202,3 +202,69 @@ def test_the_form_of_a_schedule_shows_the_preview(cast, things, nights):
 
     assert 'hx-get="/t/acme/retention/preview"' in new
     assert f'hx-get="/t/acme/retention/preview?schedule={nights[0]}"' in edit
+
+
+@pytest.fixture
+def many_trashed(app, nights):
+    """Three of the four nights, as if a rule had been lowered by mistake."""
+    with app.app_context():
+        for number in nights[1][1:]:
+            row = db.session.get_one(BackupSet, number)
+            row.deleted_at, row.deleted_by_rule = clock.now(), "No rule keeps it: the last 1."
+        db.session.commit()
+    return nights[1][1:]
+
+
+def test_many_are_brought_back_at_once(app, cast, many_trashed):
+    two = [str(one) for one in many_trashed[:2]]
+
+    response = cast.alice.post("/t/acme/retention/trash/undelete", data={"item": two})
+
+    assert response.status_code == 303
+    with app.app_context():
+        back = [db.session.get_one(BackupSet, one).deleted_at is None for one in many_trashed]
+    assert back == [True, True, False]
+    assert "2 sets are back" in cast.alice.get("/t/acme/retention").text
+
+
+def test_nothing_ticked_is_said_and_changes_nothing(cast, many_trashed):
+    cast.alice.post("/t/acme/retention/trash/undelete")
+
+    assert "Tick at least one" in cast.alice.get("/t/acme/retention").text
+
+
+def test_one_of_a_neighbour_among_them_brings_none_back(app, cast, many_trashed):
+    with app.app_context():
+        theirs = factories.world("globex").ids["trashed_id"]
+
+    response = cast.alice.post(
+        "/t/acme/retention/trash/undelete", data={"item": [str(many_trashed[0]), str(theirs)]}
+    )
+
+    assert response.status_code == 403
+    with app.app_context():
+        assert db.session.get_one(BackupSet, many_trashed[0]).deleted_at is not None
+        assert db.session.get_one(BackupSet, theirs).deleted_at is not None
+
+
+def test_a_long_trash_is_read_in_parts(cast, many_trashed, monkeypatch):
+    monkeypatch.setattr("webapp.blueprints.retention.pages._PAGE", 2)
+
+    first, second = (cast.bob.get(f"/t/acme/retention{part}").text for part in ("", "?offset=2"))
+
+    assert first.count("data-set-id") == 2
+    assert "offset=2" in first
+    assert second.count("data-set-id") == 1
+
+
+def test_what_the_next_retention_takes_is_told_before(cast, nights, things):
+    page = cast.bob.get(f"/t/acme/retention/next?source={things.source}").text
+
+    going, staying = page.partition('id="retention-staying"')[::2]
+    assert f'data-set-id="{nights[1][3]}"' in going
+    assert "No rule keeps it: the last 3." in going
+    assert all(f'data-set-id="{one}"' in staying for one in nights[1][:3])
+
+
+def test_without_a_source_the_page_says_so(cast):
+    assert "No restore point yet" in cast.bob.get("/t/acme/retention/next").text

@@ -41,6 +41,20 @@ def undelete(access: Access, trashed_id: UUID) -> Response:
     return redirect(url_for("sets.show", tenant_slug=slug, set_id=trashed_id), code=303)
 
 
+@bp.post("/trash/undelete")
+@requires(Permission.MANAGE)
+def undelete_many(access: Access) -> Response:
+    """Bring the ticked ones back."""
+    try:
+        count = retention.undelete_many(access, request.form.getlist("item", type=UUID))
+    except Invalid as problem:
+        flash(" ".join(problem.fields.values()), "warning")
+    else:
+        what = "set is" if count == 1 else "sets are"
+        flash(f"{count} {what} back, and pinned: no rule takes them away again.", "success")
+    return redirect(url_for("retention.index", tenant_slug=access.tenant.slug), code=303)
+
+
 @bp.post("/rules")
 @requires(Permission.MANAGE)
 def rules(access: Access) -> ResponseReturnValue:

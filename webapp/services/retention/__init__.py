@@ -28,6 +28,7 @@ from webapp.services.retention.trash import (
     release,
     rows,
     undelete,
+    undelete_many,
 )
 
 carry_out = running.carry_out
@@ -36,5 +37,6 @@ carry_out_purge = purging.carry_out
 __all__ = [
     "Judged", "Outlook", "as_document", "ask_daily", "carry_out", "carry_out_purge", "choose",
     "count", "delete", "enqueue", "hold", "judged", "kept_until", "of_all", "of_schedule",
-    "outlook", "own_rules", "preview", "purge", "release", "rows", "undelete", "vault", "why",
+    "outlook", "own_rules", "preview", "purge", "release", "rows", "undelete", "undelete_many",
+    "vault", "why",
 ]  # fmt: skip

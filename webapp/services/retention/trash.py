@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -23,12 +24,14 @@ from webapp.services.access import Access
 from webapp.services.retention import facts, letting_go
 
 PERIOD = timedelta(days=7)
+MOST_AT_ONCE = 200
 
 
-def rows(access: Access, *, limit: int = 200) -> list[BackupSet]:
+def rows(access: Access, *, limit: int = 200, offset: int = 0) -> list[BackupSet]:
     """What can be brought back, deleted last first, with the sources loaded."""
     access.require(Permission.VIEW)
-    query = _of(access).order_by(BackupSet.deleted_at.desc(), BackupSet.id.desc()).limit(limit)
+    query = _of(access).order_by(BackupSet.deleted_at.desc(), BackupSet.id.desc())
+    query = query.limit(limit).offset(offset)
     return list(db.session.scalars(query.options(joinedload(BackupSet.source))))
 
 
@@ -93,6 +96,30 @@ def undelete(access: Access, set_id: UUID) -> BackupSet:
         raise Conflict("It is not in the trash.")
     if backup_set.purged_at is not None:
         raise Conflict("It was in the trash for 7 days; its data is no longer kept.")
+    _bring_back(access, backup_set)
+    db.session.commit()
+    return backup_set
+
+
+def undelete_many(access: Access, set_ids: Collection[UUID]) -> int:
+    """Bring back those of these sets that are in the trash, pinned; commits, and says how many.
+
+    Raises:
+        Forbidden: one of them is not this tenant's; none is brought back then.
+        Invalid: none is named, or more than fit on a page.
+    """
+    access.require(Permission.MANAGE)
+    if not 0 < len(set_ids) <= MOST_AT_ONCE:
+        raise Invalid({"items": f"Tick at least one, and at most {MOST_AT_ONCE:,}."})
+    found = [_locked(access, set_id) for set_id in sorted(set(set_ids))]
+    trashed = [one for one in found if one.deleted_at is not None and one.purged_at is None]
+    for backup_set in trashed:
+        _bring_back(access, backup_set)
+    db.session.commit()
+    return len(trashed)
+
+
+def _bring_back(access: Access, backup_set: BackupSet) -> None:
     rule = backup_set.deleted_by_rule
     backup_set.deleted_at, backup_set.deleted_by_rule, backup_set.pinned = None, "", True
     _mark_items(backup_set, None)
@@ -103,8 +130,6 @@ def undelete(access: Access, set_id: UUID) -> BackupSet:
         tenant=access.tenant,
         details={"was_deleted_by": rule},
     )
-    db.session.commit()
-    return backup_set
 
 
 def hold(access: Access, set_id: UUID, *, reason: str) -> BackupSet:

@@ -64,6 +64,16 @@
     if (event.target.matches("[data-filters]")) filter(event.target);
   });
 
+  // Tick every row in sight at once, or none; what a filter hides is left as it is.
+  document.addEventListener("change", function (event) {
+    if (!event.target.matches("[data-ticks]")) return;
+    var boxes = 'input[type="checkbox"][form="' + event.target.dataset.ticks + '"]';
+    document.querySelectorAll(boxes).forEach(function (box) {
+      var row = box.closest("tr");
+      if (!row || !row.hidden) box.checked = event.target.checked;
+    });
+  });
+
   // A log follows its end, until the reader scrolls up; then it stays where it is.
   function isAtEnd(box) {
     return box.scrollHeight - box.scrollTop - box.clientHeight < 40;
