@@ -292,3 +292,30 @@ def test_the_sheet_is_asked_for_and_shown_once(app, cast, ada, people):
     assert "Show the recovery sheet" in offered
     assert "lg-sheet-key" in shown.text
     assert again.status_code == 303
+
+
+def test_over_all_customers_each_sees_what_they_manage(app, cast, ada, asked):
+    pages = {
+        name: client.get("/requests").text
+        for name, client in {"ada": ada, "root": cast.root, "alice": cast.alice}.items()
+    }
+
+    assert all(f"/t/acme/requests/{asked}" in page for page in pages.values())
+    assert "Decide" in pages["ada"]
+    assert "Decide" not in pages["alice"]
+    for person in ("olga", "bob", "charlie"):
+        assert f"{asked}" not in getattr(cast, person).get("/requests").text
+
+
+def test_a_manager_is_not_offered_what_only_admins_decide(app, cast, ada):
+    with app.app_context():
+        tenant = factories.tenant_called("acme")
+        db.session.add(
+            VaultRecord(tenant_id=tenant.id, location="x", vault_id="v", created_at=clock.now())
+        )
+        db.session.commit()
+    where = cast.root.post("/t/acme/vault/recovery-sheet", data=REASON).location
+
+    assert "Take the recovery sheet" in ada.get("/requests").text
+    assert "Decide" not in ada.get("/requests").text
+    assert "/approve" not in ada.get(where).text

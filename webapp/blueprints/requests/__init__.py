@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp.blueprints.requests.places import Place
 from webapp.blueprints.web.answers import see
-from webapp.blueprints.web.gate import requires
+from webapp.blueprints.web.gate import actor, requires, signed_in
 from webapp.domain.permissions import Permission
 from webapp.errors import Conflict, Invalid, Refused, Waiting
 from webapp.extensions import db
@@ -21,12 +21,22 @@ from webapp.services.access import Access
 from webapp.services.second_person import deciding, looking
 from webapp.services.second_person.looking import Row
 
-bp = Blueprint("requests", __name__, url_prefix="/t/<string:tenant_slug>/requests")
+bp = Blueprint("requests", __name__)
+
+OF_TENANT = "/t/<string:tenant_slug>/requests"
+REQUEST = f"{OF_TENANT}/<uuid:request_id>"
 
 PAGE = 50
 
 
-@bp.get("")
+@bp.get("/requests")
+@signed_in
+def all() -> str:
+    """What waits in all tenants that the person manages."""
+    return render_template("requests/all.html", rows=looking.everywhere(actor()))
+
+
+@bp.get(OF_TENANT)
 @requires(Permission.MANAGE)
 def index(access: Access) -> str:
     ended = looking.ended(access, before=_moment(request.args.get("before", "")), limit=PAGE)
@@ -40,13 +50,13 @@ def index(access: Access) -> str:
     )
 
 
-@bp.get("/<uuid:request_id>")
+@bp.get(REQUEST)
 @requires(Permission.MANAGE)
 def show(access: Access, request_id: UUID) -> str:
     return _page(access, request_id)
 
 
-@bp.post("/<uuid:request_id>/approve")
+@bp.post(f"{REQUEST}/approve")
 @requires(Permission.MANAGE)
 def approve(access: Access, request_id: UUID) -> ResponseReturnValue:
     digest, reason = request.form.get("digest", ""), request.form.get("reason", "")
@@ -57,7 +67,7 @@ def approve(access: Access, request_id: UUID) -> ResponseReturnValue:
     )
 
 
-@bp.post("/<uuid:request_id>/reject")
+@bp.post(f"{REQUEST}/reject")
 @requires(Permission.MANAGE)
 def reject(access: Access, request_id: UUID) -> ResponseReturnValue:
     reason = request.form.get("reason", "")
@@ -66,7 +76,7 @@ def reject(access: Access, request_id: UUID) -> ResponseReturnValue:
     )
 
 
-@bp.post("/<uuid:request_id>/withdraw")
+@bp.post(f"{REQUEST}/withdraw")
 @requires(Permission.MANAGE)
 def withdraw(access: Access, request_id: UUID) -> ResponseReturnValue:
     return _decide(access, request_id, lambda: deciding.withdraw(access, request_id))

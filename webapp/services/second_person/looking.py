@@ -10,10 +10,11 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from webapp import clock
+from webapp.domain.actors import Actor
 from webapp.domain.acts import Act, RequestState
-from webapp.domain.permissions import Permission
+from webapp.domain.permissions import ROLES, Permission, Role
 from webapp.extensions import db
-from webapp.models import ActRequest
+from webapp.models import ActRequest, Membership, Tenant, TenantStatus
 from webapp.services import access as gate
 from webapp.services.access import Access
 from webapp.services.second_person import telling
@@ -84,6 +85,30 @@ def count(access: Access) -> int:
     return db.session.scalar(query) or 0
 
 
+def everywhere(actor: Actor, *, limit: int = 200) -> list[tuple[Row, Tenant]]:
+    """What waits in all tenants that the actor manages, the oldest first. One query."""
+    query = (
+        select(ActRequest, Tenant)
+        .join(Tenant, Tenant.id == ActRequest.tenant_id)
+        .where(ActRequest.state.in_(_OPEN), ActRequest.expires_at > clock.now())
+        .where(Tenant.status != TenantStatus.GONE)
+        .order_by(ActRequest.requested_at, ActRequest.id)
+        .limit(limit)
+    )
+    granted = ROLES[Role.MSP_ADMIN if actor.is_msp_admin else Role.MANAGER]
+    if not actor.is_msp_admin:
+        managed = select(Membership.tenant_id).where(
+            Membership.user_id == actor.user_id, Membership.role == Role.MANAGER
+        )
+        query = query.where(
+            ActRequest.tenant_id.in_(managed), Tenant.status == TenantStatus.ACTIVE
+        )
+    return [
+        (_seen_by(actor, request, granted=granted), tenant)
+        for request, tenant in db.session.execute(query)
+    ]
+
+
 def others(access: Access, request: ActRequest) -> list[str]:
     """Addresses of those who may decide about it; who asked is not among them."""
     found = telling.deciders(access.tenant, request.act)
@@ -112,13 +137,17 @@ def as_document(request: ActRequest) -> dict[str, Any]:
 
 
 def _row(access: Access, request: ActRequest) -> Row:
+    return _seen_by(access.actor, request, granted=access.permissions)
+
+
+def _seen_by(actor: Actor, request: ActRequest, *, granted: frozenset[Permission]) -> Row:
     is_open = request.is_open(at=clock.now())
-    is_mine = request.requested_by_id == access.actor.user_id
+    is_mine = request.requested_by_id == actor.user_id
     waits = is_open and request.state is RequestState.WAITING
     return Row(
         request=request,
         is_mine=is_mine,
         is_open=is_open,
-        can_decide=waits and not is_mine and access.may(request.act.permission),
+        can_decide=waits and not is_mine and request.act.permission in granted,
         can_take=is_open and is_mine and request.state is RequestState.APPROVED,
     )
