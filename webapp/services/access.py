@@ -84,7 +84,7 @@ def again(run_actor_id: UUID | None, tenant: Tenant, permission: Permission) -> 
 
 
 def approved(access: Access, fingerprint: str) -> Access:
-    """The same access, for carrying out the one act with this fingerprint; see ``second_person``."""
+    """The same access, to carry out the one act with this fingerprint; see ``second_person``."""
     return replace(access, approved=fingerprint)
 
 

@@ -1,4 +1,4 @@
-"""What people do to a set so that it goes, or may go: with a second person where that is demanded."""
+"""What people do to a set so that it goes, or may go: with a second person where demanded."""
 
 from __future__ import annotations
 
