@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from webapp.cli.framework import EXIT, Console
-from webapp.errors import AppError, ConfigError, Conflict, Forbidden, Refused
+from webapp.errors import AppError, ConfigError, Conflict, Forbidden, Refused, Waiting
 
 NOUNS = {
     "audit": "audit",
@@ -100,6 +100,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(EXIT.FAILED)
+    except Waiting as error:
+        Console.complain(error)
+        Console.say(f"Look at it: lastgood requests show {error.slug} {error.request_id}")
+        sys.exit(EXIT.REFUSED)
     except (Forbidden, Refused, Conflict) as error:
         Console.complain(error)
         sys.exit(EXIT.REFUSED)
