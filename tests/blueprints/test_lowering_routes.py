@@ -37,7 +37,8 @@ from webapp.services import retention, schedules
 POSTS = [
     route
     for route in all_routes()
-    if route.method == "POST" and route.is_of_a_tenant
+    if route.method == "POST"
+    and route.is_of_a_tenant
     and route.endpoint != "requests.approve"  # that is the second person
 ]
 # What these do where nobody demands two people; so the walk does see it.

@@ -144,7 +144,7 @@ def test_nobody_else_sees_any_of_it(cast, asked, person):
 
 
 def count(client) -> str:
-    found = re.search(r'lg-link-count[^>]*>(\d+)<', client.get("/t/acme/").text)
+    found = re.search(r"lg-link-count[^>]*>(\d+)<", client.get("/t/acme/").text)
     return found.group(1) if found else ""
 
 
@@ -210,9 +210,10 @@ def test_the_whole_change_of_a_schedule_waits_with_its_reason(app, cast, ada, th
         "reason": "the disk is full",
     }  # fmt: skip
 
-    assert "Reason, if it is to keep less" in cast.alice.get(
-        f"/t/acme/schedules/{schedule_id}/edit"
-    ).text
+    assert (
+        "Reason, if it is to keep less"
+        in cast.alice.get(f"/t/acme/schedules/{schedule_id}/edit").text
+    )
     response = cast.alice.post(f"/t/acme/schedules/{schedule_id}/edit", data=form)
 
     page = ada.get(response.location).text
@@ -221,7 +222,6 @@ def test_the_whole_change_of_a_schedule_waits_with_its_reason(app, cast, ada, th
 
 
 def test_a_long_history_is_read_in_parts(app, ada, asked, monkeypatch):
-
 
     monkeypatch.setattr(requests, "PAGE", 2)
     with app.app_context():

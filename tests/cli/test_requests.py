@@ -147,9 +147,7 @@ def test_a_request_is_shown_rejected_and_taken_back(shell, things, logins):
     ],
     ids=["the kernel knows", "sudo says", "no such file"],
 )
-def test_the_login_is_who_signed_in_at_the_machine(
-    tmp_path, monkeypatch, audit, environ, expected
-):
+def test_the_login_is_who_signed_in_at_the_machine(tmp_path, monkeypatch, audit, environ, expected):
     file = tmp_path / "loginuid"
     if audit:
         file.write_text(audit)

@@ -30,6 +30,7 @@ from webapp.models import (
     User,
     VaultRecord,
 )
+from webapp.services import access as gate
 from webapp.services import (
     audit_chain,
     recovery_sheets,
@@ -42,7 +43,6 @@ from webapp.services import (
     ticking,
     work,
 )
-from webapp.services import access as gate
 from webapp.services import schedule_templates as templates
 from webapp.services import template_previews as previews
 from webapp.services.notify import bell
@@ -256,7 +256,7 @@ def test_a_set_that_is_gone_by_then_closes_the_request(delete, points, enter):
 @pytest.mark.parametrize(
     "change",
     [
-        "parameters = '{\"reason\": \"harmless\"}'",
+        'parameters = \'{"reason": "harmless"}\'',
         "subject = 'set:00000000-0000-0000-0000-000000000001'",
         "lines = '[\"Nothing much.\"]'",
         "requested_login = 'somebody@else'",
@@ -512,9 +512,7 @@ def test_a_template_that_lowers_asks_for_each_schedule(nightly, enter, acme, rin
 
 
 def test_rules_of_hand_made_sets_wait(acme, enter):
-    request_id = asked(
-        lambda: retention.choose(enter("alice"), hand_days=30, pre_restore_days=30)
-    )
+    request_id = asked(lambda: retention.choose(enter("alice"), hand_days=30, pre_restore_days=30))
     assert retention.own_rules(now_is(acme)).hand_days is None
 
     deciding.approve(enter("ada"), request_id)
@@ -523,9 +521,7 @@ def test_rules_of_hand_made_sets_wait(acme, enter):
 
 
 def test_rules_that_changed_since_are_asked_for_anew(acme, enter):
-    request_id = asked(
-        lambda: retention.choose(enter("alice"), hand_days=90, pre_restore_days=30)
-    )
+    request_id = asked(lambda: retention.choose(enter("alice"), hand_days=90, pre_restore_days=30))
     retention.choose(enter("ada"), hand_days=None, pre_restore_days=60)
 
     with pytest.raises(Conflict, match="changed since"):

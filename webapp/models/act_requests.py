@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import JSON, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.domain.acts import Act, RequestState
 from webapp.domain.actors import Actor
+from webapp.domain.acts import Act, RequestState
 from webapp.extensions import Model
 from webapp.models.columns import SafeText, TenantOwned, UtcTime, tenant_args, words
 

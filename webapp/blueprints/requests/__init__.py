@@ -71,9 +71,7 @@ def approve(access: Access, request_id: UUID) -> ResponseReturnValue:
 @requires(Permission.MANAGE)
 def reject(access: Access, request_id: UUID) -> ResponseReturnValue:
     reason = request.form.get("reason", "")
-    return _decide(
-        access, request_id, lambda: deciding.reject(access, request_id, reason=reason)
-    )
+    return _decide(access, request_id, lambda: deciding.reject(access, request_id, reason=reason))
 
 
 @bp.post(f"{REQUEST}/withdraw")
@@ -90,9 +88,7 @@ _DONE = {
 }
 
 
-def _decide(
-    access: Access, request_id: UUID, act: Callable[[], ActRequest]
-) -> ResponseReturnValue:
+def _decide(access: Access, request_id: UUID, act: Callable[[], ActRequest]) -> ResponseReturnValue:
     try:
         decided = act()
     except Waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import url_for
 
@@ -35,6 +36,6 @@ class Place:
         endpoint, parameter = _PAGES[noun]
         if request.act is Act.DROP_RULE:
             endpoint = "tenants.edit"
-        values = {parameter: thing_id} if parameter else {}
+        values: dict[str, Any] = {parameter: thing_id} if parameter else {}
         url = url_for(endpoint, tenant_slug=access.tenant.slug, **values)
         return cls(url, "Look at it as it is now")

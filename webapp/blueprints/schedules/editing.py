@@ -76,9 +76,7 @@ def save(access: Access, schedule_id: UUID) -> ResponseReturnValue:
         return _edit_page(access, schedule, typed(request.form), form.problems)
     try:
         reason = request.form.get("reason", "")
-        schedules.edit(
-            access, schedule_id, form.require_usable(), version=version, reason=reason
-        )
+        schedules.edit(access, schedule_id, form.require_usable(), version=version, reason=reason)
     except Invalid as problem:
         return _edit_page(access, schedule, typed(request.form), problem.fields), 422
     except Conflict as problem:

@@ -59,9 +59,7 @@ def of_all(access: Access) -> tuple[Run, bool]:
     return runs.request(access, RunType.MAINTENANCE, "retention", key="retention")
 
 
-def purge(
-    access: Access, *, may_free_most: bool = False, reason: str = ""
-) -> tuple[Run, bool]:
+def purge(access: Access, *, may_free_most: bool = False, reason: str = "") -> tuple[Run, bool]:
     """Queue the clean-up of the vault; identical starts share one run.
 
     Args:

@@ -43,7 +43,8 @@ def frozen(draft: Draft) -> dict[str, Any]:
 
 
 def thawed(kept: dict[str, Any]) -> Draft:
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in kept.items()}
+    pairs = kept.items()
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in pairs}
     return Draft(**values)
 
 

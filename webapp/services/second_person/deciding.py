@@ -24,9 +24,7 @@ _MOST_CHARACTERS = 500
 _MOST_AT_ONCE = 500
 
 
-def approve(
-    access: Access, request_id: UUID, *, digest: str = "", reason: str = ""
-) -> ActRequest:
+def approve(access: Access, request_id: UUID, *, digest: str = "", reason: str = "") -> ActRequest:
     """Approve what somebody else asked for and carry it out, all in one transaction; or nothing.
 
     A recovery sheet is only released: whoever asked takes it, once, within 24 hours.

@@ -100,9 +100,7 @@ def everywhere(actor: Actor, *, limit: int = 200) -> list[tuple[Row, Tenant]]:
         managed = select(Membership.tenant_id).where(
             Membership.user_id == actor.user_id, Membership.role == Role.MANAGER
         )
-        query = query.where(
-            ActRequest.tenant_id.in_(managed), Tenant.status == TenantStatus.ACTIVE
-        )
+        query = query.where(ActRequest.tenant_id.in_(managed), Tenant.status == TenantStatus.ACTIVE)
     return [
         (_seen_by(actor, request, granted=granted), tenant)
         for request, tenant in db.session.execute(query)
