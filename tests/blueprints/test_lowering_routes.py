@@ -17,6 +17,7 @@ from tests import factories
 from tests.blueprints.routes import Route, all_routes, typed
 from webapp import clock
 from webapp.domain import lowering
+from webapp.domain.acts import RequestState
 from webapp.domain.plans import PlanState
 from webapp.domain.runs import RunState
 from webapp.domain.schedules import Draft
@@ -133,6 +134,7 @@ def prepare(slug: str, choices: list[str]) -> dict[str, UUID]:
         .values(status=RunState.SUCCEEDED, metadata_={})
     )
     db.session.execute(update(RestorePlan).values(state=PlanState.EXPIRED))  # uses no set any more
+    db.session.execute(update(ActRequest).values(state=RequestState.REJECTED))  # nor waits
     if not db.session.scalar(select(VaultRecord).where(VaultRecord.tenant_id == tenant.id)):
         db.session.add(
             VaultRecord(tenant_id=tenant.id, location="x", vault_id="v", created_at=clock.now())
