@@ -204,3 +204,20 @@ def test_alerts_are_shown_on_the_overview_and_the_customers_page(app, cast):
     assert "Nothing ran for long." in cast.bob.get("/").text
     assert "Nothing ran for long." in cast.bob.get("/t/acme/").text
     assert "Nothing ran" not in cast.charlie.get("/").text
+
+
+def test_an_alert_about_a_schedule_leads_to_it(app, cast):
+    from webapp.services import alerts
+
+    with app.app_context():
+        tenant = factories.tenant_called("acme")
+        nightly = factories.schedule(factories.source(tenant)).id
+        db.session.commit()
+        alerts.open(
+            tenant.id, "schedule_overdue", f"schedule:{nightly}", "Nightly was not started."
+        )
+
+    link = f'href="/t/acme/schedules/{nightly}">Nightly was not started.</a>'
+    for place in ("/", "/t/acme/", "/notifications"):
+        assert link in cast.alice.get(place).text
+    assert cast.alice.get(f"/t/acme/schedules/{nightly}").status_code == 200

@@ -135,12 +135,45 @@ def test_a_schedule_that_has_made_nothing_yet_is_imagined(cast, people):
     assert "data-set-id" not in text
 
 
-def test_a_weekly_one_is_imagined_weekly(cast, people):
-    query = "keep_last=30&frequency=weekly&days_of_week=1&time_of_day=02:30"
+@pytest.mark.parametrize(
+    ("timing", "says"),
+    [
+        ("frequency=cron&cron=0+3+1+*+*", "of 12 stay."),
+        ("frequency=cron&cron=15+*/6+*+*+*", "of 1,46"),
+        ("frequency=weekly&days_of_week=1&time_of_day=02:30", "of 5"),
+        ("frequency=daily&time_of_day=02:30", "of 36"),
+    ],
+)
+def test_the_imagined_ones_are_at_the_schedules_own_times(cast, people, timing, says):
+    text = cast.bob.get(f"/t/acme/retention/preview?keep_last=30&{timing}").text
 
+    assert says in text
+
+
+def test_of_a_very_frequent_one_it_says_since_when(cast, people, monkeypatch):
+    for module in ("webapp.domain.retention_calendar", "webapp.services.retention.looking"):
+        monkeypatch.setattr(f"{module}.MOST_IMAGINED", 100)
+
+    query = "keep_last=30&frequency=cron&cron=*/5+*+*+*+*"
     text = cast.bob.get(f"/t/acme/retention/preview?{query}").text
 
-    assert "30 of 5" in text
+    assert "30 of 100 stay." in text
+    assert "as if it had run since" in text
+
+
+@pytest.mark.parametrize(
+    ("timing", "says"),
+    [
+        ("frequency=cron&cron=soon", "five fields"),
+        ("frequency=weekly", "at least one day"),
+        ("frequency=daily&time_of_day=25:99", "HH:MM"),
+    ],
+)
+def test_while_it_is_not_said_when_nothing_is_imagined(cast, people, timing, says):
+    text = cast.bob.get(f"/t/acme/retention/preview?keep_last=30&{timing}").text
+
+    assert says in text
+    assert "stay." not in text
 
 
 @pytest.mark.parametrize(

@@ -389,6 +389,22 @@ def test_a_second_try_with_mistakes_does_not_forget_who_was_first(app, cast, sch
     assert (wrong.status_code, right.status_code) == (422, 409)
 
 
+def test_a_pause_by_somebody_else_is_told_to_who_edits(app, cast, schedule):
+    page = cast.root.get(place(schedule, "/edit")).text
+    carried = {name: hidden(page, name) for name in ("version", "opened")}
+    pause = {"until": "2999-01-01T08:00", "reason": "closed"}
+    cast.alice.post(place(schedule, "/pause"), data=pause)
+
+    response = cast.root.post(place(schedule, "/edit"), data={**FORM, **carried})
+
+    assert response.status_code == 409
+    assert "No field of this form: it was switched on or off, or paused" in response.text
+    again = {name: hidden(response.text, name) for name in ("version", "opened")}
+    saved = cast.root.post(place(schedule, "/edit"), data={**FORM, **again})
+    assert saved.status_code == 303
+    assert read(app, schedule, "paused_until") is not None
+
+
 # What is switched and started
 
 

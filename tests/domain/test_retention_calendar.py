@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
+from webapp.domain import retention_calendar
 from webapp.domain.retention import Decision, Point, Rules, decide
 from webapp.domain.retention_calendar import imagined, months
+from webapp.domain.slots import Frequency, Timing
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
+DAILY = Timing(frequency=Frequency.DAILY, time_of_day="02:30")
 
 
 def decision(days_ago: float, *, is_kept: bool = True) -> Decision:
@@ -71,17 +75,43 @@ def test_without_any_there_is_no_month():
     assert months([], timezone="UTC") == []
 
 
-@pytest.mark.parametrize(("days", "count"), [((), 366), ((1,), 53), ((6, 7), 104)])
-def test_an_imagined_year_has_one_on_each_day_asked_for(days, count):
-    points = imagined(days_of_week=days, time_of_day=time(2, 30), timezone="UTC", at=NOON)
+@pytest.mark.parametrize(
+    ("timing", "count"),
+    [
+        (DAILY, 366),
+        (Timing(frequency=Frequency.WEEKLY, time_of_day="02:30", days_of_week=(6, 7)), 104),
+        (Timing(frequency=Frequency.CRON, cron="0 3 1 * *"), 12),
+        (Timing(frequency=Frequency.CRON, cron="0 */6 * * *"), 4 * 366),
+    ],
+    ids=["daily", "weekly", "monthly", "each six hours"],
+)
+def test_an_imagined_year_has_one_at_each_slot(timing, count):
+    points = imagined(timing, at=NOON)
 
     assert abs(len(points) - count) <= 1
     assert all(one.is_complete and one.made_at <= NOON for one in points)
     assert len({one.id for one in points}) == len(points)
 
 
+def test_of_a_very_frequent_schedule_the_newest_are_imagined(monkeypatch):
+    monkeypatch.setattr(retention_calendar, "MOST_IMAGINED", 100)
+
+    points = imagined(Timing(frequency=Frequency.CRON, cron="* * * * *"), at=NOON)
+
+    assert [points[0].made_at, points[-1].made_at] == [NOON, NOON - timedelta(minutes=99)]
+
+
+def test_a_time_that_a_clock_change_left_out_is_not_imagined():
+    night = replace(DAILY, timezone="Europe/Berlin")
+
+    made = {f"{one.made_at:%Y-%m-%d %H:%M}" for one in imagined(night, at=NOON)}
+
+    assert "2026-03-28 01:30" in made
+    assert not any(one.startswith("2026-03-29") for one in made)
+
+
 def test_rules_are_seen_at_work_on_it():
-    points = imagined(timezone="Europe/Berlin", at=NOON)
+    points = imagined(replace(DAILY, timezone="Europe/Berlin"), at=NOON)
 
     found = decide(points, Rules(keep_last=7, monthly=12, timezone="Europe/Berlin"), at=NOON)
 

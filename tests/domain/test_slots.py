@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webapp.domain.slots import Frequency, Timing, clock_changes, minutes, next_after, upcoming
+from webapp.domain.slots import (
+    Frequency,
+    Timing,
+    clock_changes,
+    earlier,
+    minutes,
+    next_after,
+    upcoming,
+)
 
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]
 
@@ -157,3 +165,29 @@ def test_a_zone_whose_clocks_never_change_has_no_such_days():
 
 def test_a_week_without_days_never_runs():
     assert next_after(weekly((), "02:00"), utc("2026-01-01T00:00")) is None
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        daily("02:30", ZONES[0]),
+        weekly((1, 7), "02:30", ZONES[0]),
+        cron("*/30 1-3 * * *", ZONES[0]),
+        cron("15 2 1 * *", ZONES[2]),
+        cron("0 0 29 2 *"),
+    ],
+    ids=["daily", "weekly", "cron", "monthly", "leap days"],
+)
+@pytest.mark.parametrize("until", ["2026-03-29T01:00", "2026-10-25T00:45", "2026-10-25T01:15"])
+def test_backwards_the_same_slots_are_found(timing, until):
+    end = utc(until)
+    since = end - timedelta(days=800)
+    forwards = list(takewhile(lambda at: at <= end, minutes(timing, since)))
+
+    backwards = list(takewhile(lambda at: at > since, earlier(timing, end)))
+
+    assert backwards == forwards[::-1]
+
+
+def test_a_slot_of_this_very_minute_is_among_the_earlier_ones():
+    assert next(earlier(daily("12:00"), utc("2026-03-28T12:00"))) == utc("2026-03-28T12:00")

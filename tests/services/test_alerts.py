@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from webapp import clock
 from webapp.domain.runs import RunState
 from webapp.extensions import db
 from webapp.models import Alert, ChannelMessage, Notification, Tenant, TenantStatus
-from webapp.services import alerts
+from webapp.services import alerts, installation
 from webapp.services.notify import channels
 
 NOW = clock.now()
@@ -181,3 +182,16 @@ def test_the_number_of_queries_does_not_grow_with_what_is_watched(enter):
     db.session.commit()
 
     assert queries() == few
+
+
+@pytest.mark.parametrize("kind", ["schedule", "source"])
+def test_a_message_about_one_thing_leads_to_its_page(enter, monkeypatch, kind):
+    settings = replace(installation.settings(), public_url="https://backup.example.com")
+    monkeypatch.setattr(installation, "settings", lambda: settings)
+    access = enter("alice")
+    _channel(access)
+
+    alerts.open(access.tenant.id, "schedule_overdue", f"{kind}:0193", "It was not started.")
+
+    body = db.session.scalars(select(ChannelMessage)).one().body
+    assert body.endswith(f"https://backup.example.com/t/acme/{kind}s/0193")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 
 from tests import factories
 from webapp.domain.actors import SYSTEM, Actor
@@ -26,8 +26,8 @@ from webapp.models import (
     TenantStatus,
 )
 from webapp.services import access as gate
+from webapp.services import runs, schedules, template_targets, template_work, work
 from webapp.services import schedule_templates as templates
-from webapp.services import schedules, template_targets, template_work, work
 from webapp.services import template_previews as previews
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -432,3 +432,33 @@ def test_the_latest_applications_are_told_with_their_runs(gold, sources):
 
     assert [run.id for _, run in one.runs] == [run.id for run in runs]
     assert {tenant.slug for tenant, _ in one.runs} == {"acme", "globex"}
+
+
+def test_a_run_is_closed_as_any_other_bulk_run(gold, sources):
+    (run_id,) = queued(gold, sources[:2])
+    assert db.session.get_one(Run, run_id).total_items == 2
+    access = gate.enter(SYSTEM, "acme", Permission.MANAGE)
+    schedules.create(access, sources[1].id, replace(GOLD, timezone="UTC"))
+
+    work.carry_out(run_id, owner="test")
+
+    link = db.session.scalars(select(BulkOperationRun)).one()
+    (failure,) = link.failures
+    assert (failure["item_key"], failure["code"]) == (f"source:{sources[1].id}", "changed")
+    entry = db.session.get_one(AuditEntry, link.audit_log_id)
+    assert (entry.action, entry.reason) == ("source.bulk_apply_template", "x")
+    assert entry.details["counts"]["succeeded"] == 1
+    row = db.session.execute(text("SELECT * FROM bulk_operation_runs_v")).one()
+    assert (row.status, row.total_items, row.processed_items) == ("partial", 2, 2)
+    assert (row.succeeded, row.failed, row.skipped) == (1, 1, 0)
+    assert row.audit_log_id is not None
+    assert "changed" in str(row.failures)
+
+
+def test_a_run_canceled_before_its_turn_has_an_item_for_each_source(gold, sources):
+    (run_id,) = queued(gold, sources[:2])
+
+    runs.cancel(gate.enter(SYSTEM, "acme", Permission.MANAGE), run_id)
+
+    assert list(items_of(run_id).values()) == ["not_attempted"] * 2
+    assert db.session.scalars(select(BulkOperationRun)).one().audit_log_id is not None

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from tests import factories
 from tests.services.scheduling import draft, nightly, now_is, stopped
+from webapp import clock
 from webapp.connectors import registry
 from webapp.connectors.files import FilesConnector
 from webapp.errors import Conflict, Forbidden, Invalid, NotFound
@@ -130,6 +131,35 @@ def test_the_second_of_two_who_edit_at_once_is_told(enter, website):
         schedules.edit(enter("alice"), made.id, draft(time_of_day="04:00"), version=1)
 
     assert (now_is(made).time_of_day, now_is(made).version) == ("03:00", 2)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda access, id_: schedules.disable(access, id_),
+        lambda access, id_: schedules.enable(access, id_),
+        lambda access, id_: schedules.pause(access, id_, clock.now() + timedelta(1), "closed"),
+        lambda access, id_: schedules.pause(access, id_, None, ""),
+    ],
+    ids=["disable", "enable", "pause", "resume"],
+)
+def test_who_has_it_open_is_told_of_whatever_was_done_to_it(enter, website, act):
+    made = nightly(enter(), website)
+
+    act(enter("alice"), made.id)
+
+    assert now_is(made).version == 2
+    with pytest.raises(Conflict, match="Somebody else changed this schedule"):
+        schedules.edit(enter(), made.id, draft(time_of_day="04:00"), version=1)
+
+
+def test_archiving_counts_as_a_change_too(enter, website):
+    one, other = nightly(enter(), website), nightly(enter(), website, name="other")
+
+    schedules.archive(enter("alice"), one.id)
+    sources.remove(enter("alice"), website.id, "moved")
+
+    assert [now_is(one).version, now_is(other).version] == [2, 2]
 
 
 def test_an_edit_of_the_time_begins_anew_and_its_audit_entry_says_what_changed(

@@ -172,6 +172,8 @@ def _by_count(newest_first: Sequence[Point], rules: Rules) -> Iterator[tuple[Poi
         yield point, _said(point, f"last {number} of {rules.keep_last}")
     zone = ZoneInfo(rules.timezone)
     for name, period in _PERIODS:
+        if not getattr(rules, name):
+            continue
         seen: dict[str, tuple[Point, str]] = {}
         for point in complete_first:
             key, words = period(point.made_at.astimezone(zone))

@@ -6,13 +6,17 @@ import calendar
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
+from itertools import islice, takewhile
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from webapp.domain.retention import Decision, Point
+from webapp.domain.slots import Timing, earlier
 
 MOST_MONTHS = 13
+MOST_IMAGINED = 10_000
+YEAR = timedelta(days=366)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,20 +86,11 @@ def _month(first: date, kept: Counter[date], gone: Counter[date]) -> Month:
     )
 
 
-def imagined(
-    *, days_of_week: Sequence[int] = (), time_of_day: time = time(0), timezone: str, at: datetime
-) -> list[Point]:
-    """A year of complete restore points, one a day or one on each of *days_of_week* (1 is Monday):
-    what a schedule that has made none yet would have made."""
-    zone = ZoneInfo(timezone)
-    today = at.astimezone(zone).date()
-    moments = (
-        datetime.combine(today - timedelta(days=back), time_of_day, tzinfo=zone)
-        for back in range(366)
-    )
-    wanted = set(days_of_week) or set(range(1, 8))
+def imagined(timing: Timing, *, at: datetime) -> list[Point]:
+    """The complete restore points of the last year, at the schedule's own times: what one that has
+    made none yet would have made. Of a very frequent one, the newest ten thousand."""
+    year = takewhile(lambda minute: minute > at - YEAR, earlier(timing, at))
     return [
-        Point(id=UUID(int=round(moment.timestamp())), made_at=moment)
-        for moment in moments
-        if moment <= at and moment.isoweekday() in wanted
+        Point(id=UUID(int=round(minute.timestamp())), made_at=minute)
+        for minute in islice(year, MOST_IMAGINED)
     ]

@@ -83,6 +83,16 @@ def minutes(timing: Timing, after: datetime) -> Iterator[datetime]:
             yield utc
 
 
+def earlier(timing: Timing, until: datetime) -> Iterator[datetime]:
+    """Every slot up to *until*, the newest first, as UTC."""
+    zone = ZoneInfo(timing.timezone)
+    # A day ahead: where clocks went back, a time may lie before one that shows less.
+    for local in _local_times_back(timing, _wall_clock(until, zone) + _DAY):
+        utc = in_utc(local, zone)
+        if utc is not None and utc <= until:
+            yield utc
+
+
 def upcoming(timing: Timing, after: datetime, count: int = 10) -> list[Slot]:
     """The next *count* slots, with those that a clock change leaves out, and notes."""
     return list(islice(_slots(timing, after), count))
@@ -156,6 +166,15 @@ def _local_times(timing: Timing, after: datetime) -> Iterator[datetime]:
     return _times_on(days, time.fromisoformat(timing.time_of_day or "00:00"), after)
 
 
+def _local_times_back(timing: Timing, before: datetime) -> Iterator[datetime]:
+    """The same backwards, earlier than *before*."""
+    if timing.frequency is Frequency.CRON:
+        return CronSim(timing.cron or "", before, reverse=True)
+    weekly = timing.frequency is Frequency.WEEKLY
+    days = timing.days_of_week if weekly else tuple(range(1, 8))
+    return _times_back(days, time.fromisoformat(timing.time_of_day or "00:00"), before)
+
+
 def _times_on(days: tuple[int, ...], at: time, after: datetime) -> Iterator[datetime]:
     day = after.date() if days else date.max
     while day < date.max:
@@ -163,3 +182,12 @@ def _times_on(days: tuple[int, ...], at: time, after: datetime) -> Iterator[date
         if day.isoweekday() in days and local > after:
             yield local
         day += _DAY
+
+
+def _times_back(days: tuple[int, ...], at: time, before: datetime) -> Iterator[datetime]:
+    day = before.date() if days else date.min
+    while day > date.min:
+        local = datetime.combine(day, at)
+        if day.isoweekday() in days and local < before:
+            yield local
+        day -= _DAY

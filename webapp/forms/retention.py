@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
 from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
 
+from webapp.domain import schedules
 from webapp.domain.retention import LEAST_PRE_RESTORE_DAYS, MORE, Rules, problems
+from webapp.domain.schedules import Draft, Frequency, Timing
 from webapp.domain.tenants import is_zone
 from webapp.forms.fields import Fields
+
+_ABOUT_TIME = ("frequency", "time_of_day", "days_of_week", "cron")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +24,14 @@ class PreviewForm:
     Attributes:
         schedule_id: the one that is edited; None for a new one.
         problem: why nothing can be previewed yet; empty if something can.
+        timing: None while the form does not say when it runs; *timing_problem* says why.
     """
 
     rules: Rules
     schedule_id: UUID | None
-    days_of_week: tuple[int, ...]
-    time_of_day: time
     problem: str
+    timing: Timing | None
+    timing_problem: str
 
     @classmethod
     def parse(cls, form: MultiDict[str, str], *, zone: str) -> PreviewForm:
@@ -38,18 +42,30 @@ class PreviewForm:
         keep_last = read.pop("keep_last")
         wrong = list(problems(keep_last, read).values())
         typed = form.get("timezone", "").strip()
-        usable = not unreadable and not wrong
+        usable, zone = not unreadable and not wrong, typed if is_zone(typed) else zone
+        timing, timing_problem = _timing(form, zone)
         return cls(
-            rules=Rules.of(
-                keep_last if usable else 1,
-                read if usable else {},
-                timezone=typed if is_zone(typed) else zone,
-            ),
+            rules=Rules.of(keep_last if usable else 1, read if usable else {}, timezone=zone),
             schedule_id=_id(form.get("schedule", "")),
-            days_of_week=_days(form),
-            time_of_day=_time(form.get("time_of_day", "")),
             problem="" if usable else "Give whole numbers, and keep at least one.",
+            timing=timing,
+            timing_problem=timing_problem,
         )
+
+
+def _timing(form: MultiDict[str, str], zone: str) -> tuple[Timing | None, str]:
+    """When it runs: daily at midnight if the form does not say; else what is wrong with it."""
+    draft = Draft(
+        name="-",
+        frequency=form.get("frequency", "") or Frequency.DAILY,
+        timezone=zone,
+        time_of_day=form.get("time_of_day", "").strip() or "00:00",
+        days_of_week=_days(form),
+        cron=form.get("cron", "").strip(),
+    )
+    wrong = schedules.problems(draft)
+    sentence = next((wrong[name] for name in _ABOUT_TIME if name in wrong), "")
+    return (None, sentence) if sentence else (schedules.timing_of(draft), "")
 
 
 def _whole(form: Mapping[str, str], name: str) -> int | None:
@@ -71,13 +87,6 @@ def _days(form: MultiDict[str, str]) -> tuple[int, ...]:
     return tuple(
         sorted({int(day) for day in form.getlist("days_of_week") if day in set("1234567")})
     )
-
-
-def _time(text: str) -> time:
-    try:
-        return time.fromisoformat(text.strip()).replace(tzinfo=None)
-    except ValueError:
-        return time(0)
 
 
 @dataclass(frozen=True, kw_only=True)

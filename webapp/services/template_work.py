@@ -1,4 +1,4 @@
-"""Applying a template: one run for each tenant, one item for each source, one entry in the
+"""Applying a template: one bulk run for each tenant, one item for each source, one entry in the
 installation's audit log for the whole act.
 
 Each item is looked at again when its turn comes: what is no longer as the preview showed it is
@@ -32,7 +32,7 @@ from webapp.models import (
     Tenant,
 )
 from webapp.services import access as gate
-from webapp.services import audit, runs, schedules
+from webapp.services import audit, bulk, runs, schedules
 from webapp.services import schedule_templates as templates
 from webapp.services import template_previews as previews
 from webapp.services.access import Access
@@ -114,7 +114,7 @@ def carry_out(claim: Claim) -> Ending:
             _note(run, item, position=position, problem=problem)
         done[item.key] = "failed" if problem else "succeeded"
     failed = sum(outcome == "failed" for outcome in done.values())
-    return Ending(counted=Counted(done=len(done) - failed, failed=failed))
+    return Ending(counted=Counted(done=len(done) - failed, failed=failed), also=bulk.close)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,11 +170,11 @@ def _start(actor: Actor, part: _Part, reason: str) -> Run:
     """Queue one tenant's run; the same again while it is under way is that run."""
 
     def also(run: Run) -> None:
-        bulk = BulkOperationRun(
+        link = BulkOperationRun(
             tenant_id=run.tenant_id, run_id=run.id, resource="source", action=ACTION
         )
-        bulk.item_ids = list(part.planned)
-        db.session.add(bulk)
+        link.item_ids = list(part.planned)
+        db.session.add(link)
 
     run, _ = runs.request(
         gate.enter_tenant(actor, part.tenant, Permission.MANAGE),
@@ -183,6 +183,7 @@ def _start(actor: Actor, part: _Part, reason: str) -> Run:
         key=part.key,
         also=also,
         reason=reason,
+        total_items=len(part.planned),
         metadata={
             "template_id": str(part.template_id),
             "template_version": part.version,
@@ -283,7 +284,6 @@ def _note(run: Run, item: _Item, *, position: int, problem: tuple[str, str] | No
             finished_at=clock.now(),
         )
     )
-    run.total_items = len(run.metadata_["planned"])
     run.processed_items += 1
     run.succeeded += not problem
     run.failed += bool(problem)

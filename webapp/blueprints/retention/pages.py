@@ -71,17 +71,13 @@ def preview(access: Access) -> str:
     under the names of a schedule's form."""
     form = PreviewForm.parse(request.args, zone=access.tenant.timezone)
     outlook = retention.outlook(
-        access,
-        form.rules,
-        schedule_id=form.schedule_id,
-        days_of_week=form.days_of_week,
-        time_of_day=form.time_of_day,
+        access, form.rules, schedule_id=form.schedule_id, timing=form.timing
     )
     return render_template(
         "schedules/_retention_preview.html",
         tenant=access.tenant,
         outlook=outlook,
-        problem=form.problem,
+        problem=form.problem or (form.timing_problem if outlook.is_imagined else ""),
         rows=outlook.decisions[:_MOST_ROWS],
     )
 

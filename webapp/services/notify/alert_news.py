@@ -40,6 +40,7 @@ def _ring(tenant_id: UUID, alerts: Sequence[Alert]) -> None:
             "tenant_id": str(tenant_id),
             "alert_id": str(alert.id),
             "condition": alert.condition,
+            "subject": alert.subject,
             "message": alert.message,
         }
         bell.tell(readers, tenant_id, type=bell.ALERT, payload=payload)
@@ -53,11 +54,19 @@ def _write(outlet: Outlet, about: Sequence[tuple[Tenant, Alert]], *, at: datetim
     lines = [f"{other.name}: {alert.message}" for other, alert in about[:_MOST_NAMED]]
     if len(about) > _MOST_NAMED:
         lines.append(f"… and {len(about) - _MOST_NAMED} more.")
+    place = _place(tenant, first if len(about) == 1 else None) if is_of_one else ""
     messages.add(
         outlet.id,
         f"alert:{first.id}",
         tenant_id=tenant.id if is_of_one else None,
         subject=f"{whose}: {what}",
-        body="\n".join([*lines, *messages.link("" if not is_of_one else f"t/{tenant.slug}/")]),
+        body="\n".join([*lines, *messages.link(place)]),
         at=at,
     )
+
+
+def _place(tenant: Tenant, alert: Alert | None) -> str:
+    """The page of what a single alert is about; that of the tenant for several."""
+    kind, _, subject = alert.subject.partition(":") if alert else ("", "", "")
+    family = {"schedule": "schedules", "source": "sources"}.get(kind)
+    return f"t/{tenant.slug}/{family}/{subject}" if family else f"t/{tenant.slug}/"

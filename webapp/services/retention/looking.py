@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from webapp import clock
 from webapp.domain.permissions import Permission
 from webapp.domain.restore_points import SetStatus
 from webapp.domain.retention import Decision, Point, Rules, decide
-from webapp.domain.retention_calendar import Month, imagined, months
+from webapp.domain.retention_calendar import MOST_IMAGINED, Month, imagined, months
+from webapp.domain.slots import Timing
 from webapp.extensions import db
 from webapp.models import BackupSchedule, BackupSet, Source, VaultRecord
 from webapp.services import access as gate
@@ -47,17 +48,24 @@ class Outlook:
     def gone(self) -> int:
         return len(self.decisions) - self.kept
 
+    @property
+    def since(self) -> datetime | None:
+        """When the imagined ones begin, if a year of them is too many to look at."""
+        if not self.is_imagined or len(self.decisions) < MOST_IMAGINED:
+            return None
+        return self.decisions[-1].point.made_at
+
 
 def outlook(
     access: Access,
     rules: Rules,
     *,
     schedule_id: UUID | None = None,
-    days_of_week: Sequence[int] = (),
-    time_of_day: time = time(0),
+    timing: Timing | None = None,
     at: datetime | None = None,
 ) -> Outlook:
-    """What *rules* would keep of what this schedule made; of an imagined year if that is nothing.
+    """What *rules* would keep of what this schedule made; if that is nothing, of what one with
+    this *timing* would have made in a year.
 
     Raises:
         Forbidden: the schedule is not this tenant's.
@@ -73,9 +81,7 @@ def outlook(
         ]
     if points:
         return Outlook(rules=rules, decisions=decide(points, rules, at=now), is_imagined=False)
-    points = imagined(
-        days_of_week=days_of_week, time_of_day=time_of_day, timezone=rules.timezone, at=now
-    )
+    points = imagined(timing, at=now) if timing else []
     return Outlook(rules=rules, decisions=decide(points, rules, at=now), is_imagined=True)
 
 

@@ -203,6 +203,7 @@ def archive_all(access: Access, source: Source, reason: str) -> int:
     found = list_for(access, source_id=source.id)
     for schedule in found:
         schedule.archived_at, schedule.next_run_at = clock.now(), None
+        schedule.version += 1
         _record(access, schedule, "archived", reason=reason)
     return len(found)
 
@@ -218,6 +219,7 @@ def _locked(access: Access, schedule_id: UUID) -> BackupSchedule:
 
 
 def _changed(access: Access, schedule: BackupSchedule, what: str, **told: Any) -> BackupSchedule:
+    schedule.version += 1  # who has it open to edit is told
     schedule.next_run_at = schedule_slots.next_run(schedule)
     _record(access, schedule, what, **told)
     db.session.commit()
