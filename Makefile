@@ -84,7 +84,7 @@ torture: setup-dev  ## all campaigns
 bench: setup-dev  ## measure speed on this machine; beside restic and borg in a small form
 	@.ci/packages restic borgbackup strace mariadb-server || true
 	@for script in bench/[a-z]*.py; do \
-	    case "$$script" in *peers.py) quick=--quick ;; *) quick= ;; esac; \
+	    case "$$script" in *peers.py|*overview.py) quick=--quick ;; *) quick= ;; esac; \
 	    $(BIN)/python -m "bench.$$(basename "$$script" .py)" $$quick || exit 1; \
 	done
 

@@ -43,6 +43,8 @@ PAGES = {
     "audit": "/t/demo/audit",
     "people": "/t/demo/people",
     "tenants": "/tenants",
+    "unprotected": "/unprotected",
+    "targets": "/t/demo/targets",
     "account": "/account",
 }
 

@@ -21,6 +21,7 @@ MORE = {
     "folder": "/t/demo/sets/{set}/browse?item=tree:",
     "all-runs": "/runs",
     "all-schedules": "/schedules",
+    "tenant-unprotected": "/t/demo/unprotected",
     "schedule-choose": "/t/demo/schedules/new",
     "schedule-new": "/t/demo/schedules/new?source={source}",
     "schedule-edit": "/t/demo/schedules/{schedule}/edit",

@@ -51,10 +51,10 @@ def test_a_source_in_the_folder_closes_the_gap(below):
     assert held().gaps == []
 
 
-def test_a_source_that_was_never_captured_is_missing_a_backup():
+def test_a_source_that_was_never_captured_is_not_safe():
     factories.source(tenant_called("acme"), name="shop")
 
-    assert [gap.title for gap in held().gaps] == ["shop has no backup"]
+    assert held().safe == 0
     assert [row.health for row in held().sources] == [Health.UNKNOWN]
 
 

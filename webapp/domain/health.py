@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from webapp.domain.runs import RunState
 
+MOST_TARGET_MINUTES = 366 * 24 * 60  # what a recovery target may be
+
 
 class Health(StrEnum):
     """Worst first: the order of lists."""
@@ -50,11 +52,7 @@ def judge(facts: Facts, *, at: datetime) -> tuple[Health, str]:
     if facts.last_state is RunState.FAILED:
         return Health.FAILED, facts.last_reason or "The last capture failed."
     if facts.newest_good_at is None:
-        if facts.is_running:
-            return Health.RUNNING, "The first capture is under way."
-        if facts.last_state is RunState.PARTIAL:
-            return Health.PARTIAL, "There is only a partial restore point."
-        return Health.UNKNOWN, "It has never been captured."
+        return _unprotected(facts)
     if at - facts.newest_good_at > timedelta(minutes=facts.target_minutes):
         if facts.is_running:
             return Health.RUNNING, "It is overdue; a capture is under way."
@@ -62,3 +60,13 @@ def judge(facts: Facts, *, at: datetime) -> tuple[Health, str]:
     if facts.last_state is RunState.PARTIAL:
         return Health.PARTIAL, facts.last_reason or "The last capture left something out."
     return (Health.RUNNING if facts.is_running else Health.SAFE), ""
+
+
+def _unprotected(facts: Facts) -> tuple[Health, str]:
+    if facts.is_running:
+        return Health.RUNNING, "The first capture is under way."
+    if facts.last_state is RunState.PARTIAL:
+        return Health.PARTIAL, "There is only a partial restore point."
+    if facts.last_state is RunState.SUCCEEDED:
+        return Health.UNKNOWN, "It has no complete restore point."
+    return Health.UNKNOWN, "It has never been captured."

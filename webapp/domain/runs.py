@@ -46,6 +46,9 @@ _NEXT: dict[RunState, set[RunState]] = {
 
 ACTIVE = tuple(state for state in RunState if not state.is_final)
 
+# It says something about what it worked on; that somebody stopped it does not.
+ENDED_BY_ITSELF = (RunState.SUCCEEDED, RunState.PARTIAL, RunState.FAILED)
+
 
 def require_step(old: RunState, new: RunState) -> None:
     """Allow the step from *old* to *new*.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from webapp.errors import Invalid
+from webapp.forms.recovery import hours_of, minutes_of_hours
 
-_LONGEST_MINUTES = 366 * 24 * 60
 _OWN = ("name", "kind", "recovery_hours", "csrf_token")
 
 
@@ -25,8 +25,7 @@ class SourceForm:
 
     @property
     def recovery_hours(self) -> str:
-        minutes = self.recovery_point_minutes
-        return "" if minutes is None else f"{minutes / 60:g}"
+        return hours_of(self.recovery_point_minutes)
 
     @classmethod
     def parse(cls, form: Mapping[str, str], *, kind: str) -> SourceForm:
@@ -48,12 +47,7 @@ class SourceForm:
 
 
 def _minutes(hours: str) -> int | None:
-    if not hours:
-        return None
     try:
-        minutes = round(float(hours.replace(",", ".")) * 60)
-    except (ValueError, OverflowError):
-        raise Invalid({"recovery_hours": "This is not a number of hours."}) from None
-    if not 0 < minutes <= _LONGEST_MINUTES:
-        raise Invalid({"recovery_hours": "Between a minute and a year, please."})
-    return minutes
+        return minutes_of_hours(hours)
+    except ValueError as problem:
+        raise Invalid({"recovery_hours": str(problem)}) from None

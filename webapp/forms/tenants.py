@@ -9,8 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.domain.tenants import TwoPeople, is_zone
 from webapp.forms.fields import Fields
-
-_YEAR_MINUTES = 366 * 24 * 60
+from webapp.forms.recovery import minutes_with_unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +31,7 @@ class TenantForm:
             name=fields.text("name", missing="A customer needs a name.", longest=100),
             timezone=fields.text("timezone", missing="Choose a time zone."),
             environment_label=fields.text("environment_label", longest=40) or "production",
-            recovery_point_minutes=_minutes(fields),
+            recovery_point_minutes=minutes_with_unit(fields),
             needs_two_people=_acts(fields, form),
         )
         if read.timezone and not is_zone(read.timezone):
@@ -43,12 +42,6 @@ class TenantForm:
     def facts(self) -> dict[str, Any]:
         """All but the slug."""
         return {name: value for name, value in vars(self).items() if name != "slug"}
-
-
-def _minutes(fields: Fields) -> int:
-    """Typed as a number of hours or minutes."""
-    unit = 60 if fields.text("recovery_point_unit") == "hours" else 1
-    return unit * fields.whole("recovery_point", least=1, most=_YEAR_MINUTES // unit)
 
 
 def _acts(fields: Fields, form: MultiDict[str, str]) -> tuple[TwoPeople, ...]:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.domain.outcomes import FEWER
-from webapp.domain.runs import ACTIVE, RunState, RunType, require_step
+from webapp.domain.runs import ACTIVE, ENDED_BY_ITSELF, RunState, RunType, require_step
 from webapp.extensions import Model
 from webapp.models.columns import (
     SafeJson,
@@ -32,6 +32,11 @@ from webapp.models.people import User
 from webapp.models.sources import Source
 
 _IS_ACTIVE = text("status IN ({})".format(", ".join(f"'{state}'" for state in ACTIVE)))
+_IS_CAPTURED = text(
+    "run_type = 'capture_run' AND status IN ({})".format(
+        ", ".join(f"'{state}'" for state in ENDED_BY_ITSELF)
+    )
+)
 
 
 class Run(TenantOwned, Model):
@@ -59,6 +64,27 @@ class Run(TenantOwned, Model):
         Index("ix_runs_tenant_queued", "tenant_id", "queued_at"),
         Index("ix_runs_status_lease", "status", "lease_until"),
         Index("ix_runs_source", "tenant_id", "source_id", "queued_at"),
+        # How the newest capture of each source ended, and how those of the last days did. The
+        # words that the condition names are columns, too: only then are no rows read.
+        Index(
+            "ix_runs_captured",
+            "tenant_id",
+            "source_id",
+            "queued_at",
+            "status",
+            "run_type",
+            sqlite_where=_IS_CAPTURED,
+            postgresql_where=_IS_CAPTURED,
+        ),
+        Index(
+            "ix_runs_captured_days",
+            "tenant_id",
+            "finished_at",
+            "status",
+            "run_type",
+            sqlite_where=_IS_CAPTURED,
+            postgresql_where=_IS_CAPTURED,
+        ),
     )
 
     run_type: Mapped[RunType] = mapped_column(words(RunType))

@@ -15,20 +15,19 @@ from sqlalchemy import Row, func, select
 
 from webapp.domain import alerts
 from webapp.domain.alerts import Found, ScheduleFacts, SourceFacts
-from webapp.domain.restore_points import BackupType, SetStatus
 from webapp.domain.runs import RunState, RunType
 from webapp.domain.schedules import SlotStatus
 from webapp.extensions import db
 from webapp.models import (
     BackupSchedule,
     BackupScheduleRun,
-    BackupSet,
     Run,
     Source,
     Tenant,
     TenantStatus,
     VaultRecord,
 )
+from webapp.services import source_facts
 
 
 def found(*, at: datetime) -> Iterator[tuple[UUID, Found]]:
@@ -114,26 +113,12 @@ def _schedule(row: Row[Any], *, has_stand_in: bool = False) -> ScheduleFacts:
 
 
 def _sources() -> Any:
-    good_at = (
-        select(BackupSet.finished_at)
-        .where(
-            BackupSet.tenant_id == Source.tenant_id,
-            BackupSet.source_id == Source.id,
-            BackupSet.status == SetStatus.COMPLETED,
-            BackupSet.backup_type != BackupType.PRE_RESTORE,
-            BackupSet.deleted_at.is_(None),
-        )
-        .order_by(BackupSet.finished_at.desc())
-        .limit(1)
-        .correlate(Source)
-        .scalar_subquery()
-    )
     return (
         select(
             Source.id, Source.tenant_id, Source.name, Source.created_at,
             Source.recovery_point_minutes.label("own_target"),
             Tenant.recovery_point_minutes.label("target"), Tenant.timezone,
-            good_at.label("good_at"),
+            source_facts.newest_good_at().label("good_at"),
         )
         .join(Tenant, Tenant.id == Source.tenant_id)
         .where(Source.removed_at.is_(None), Tenant.status == TenantStatus.ACTIVE)

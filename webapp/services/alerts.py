@@ -79,24 +79,31 @@ def check(at: datetime) -> None:
     db.session.commit()
 
 
-def of_tenant(access: Access, *, limit: int = 50) -> list[tuple[Alert, Tenant]]:
-    """What is wrong in one tenant right now, the newest first."""
+def of_tenant(
+    access: Access, *, without: Collection[Condition] = (), limit: int = 50
+) -> list[tuple[Alert, Tenant]]:
+    """What is wrong in one tenant right now, the newest first; all conditions but *without*."""
     access.require(Permission.VIEW)
     query = (
         gate.rows(Alert, access)
         .where(Alert.closed_at.is_(None))
+        .where(Alert.condition.not_in([str(one) for one in without]))
         .order_by(Alert.opened_at.desc(), Alert.id)
         .limit(limit)
     )
     return [(alert, access.tenant) for alert in db.session.scalars(query)]
 
 
-def everywhere(actor: Actor, *, limit: int = 10) -> tuple[int, list[tuple[Alert, Tenant]]]:
-    """How many alerts are open in the actor's tenants, and the newest of them."""
+def everywhere(
+    actor: Actor, *, without: Collection[Condition] = (), limit: int = 10
+) -> tuple[int, list[tuple[Alert, Tenant]]]:
+    """How many alerts are open in the actor's tenants, and the newest of them; all conditions but
+    those *without*."""
     query = (
         select(Alert, Tenant, func.count().over())
         .join(Tenant, Tenant.id == Alert.tenant_id)
         .where(Alert.closed_at.is_(None), Tenant.status != TenantStatus.GONE)
+        .where(Alert.condition.not_in([str(one) for one in without]))
         .order_by(Alert.opened_at.desc(), Alert.id)
         .limit(limit)
     )

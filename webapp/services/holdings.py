@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from webapp.domain import roots
-from webapp.domain.health import Health
 from webapp.domain.permissions import Permission
 from webapp.extensions import db
 from webapp.models import Run, Source, VaultRecord
@@ -60,11 +59,6 @@ def _recent_runs(access: Access) -> list[Run]:
 
 
 def _gaps(access: Access, held: Iterable[SourceRow]) -> list[Gap]:
-    never = [
-        Gap(title=f"{row.source.name} has no backup", text="It has never been captured.")
-        for row in held
-        if row.health is Health.UNKNOWN
-    ]
     used = [place for row in held for place in _places(row.source)]
     bare = [
         Gap(
@@ -78,7 +72,7 @@ def _gaps(access: Access, held: Iterable[SourceRow]) -> list[Gap]:
     unmanaged = [
         Gap(title="There is no manager", text="Only MSP admins can look after people here.")
     ]
-    return never + bare + ([] if people.managers(access) else unmanaged)
+    return bare + ([] if people.managers(access) else unmanaged)
 
 
 def _places(source: Source) -> list[str]:

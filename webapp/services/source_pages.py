@@ -15,11 +15,11 @@ from sqlalchemy import func, select
 from webapp import clock
 from webapp.domain.health import Facts, Health, judge
 from webapp.domain.permissions import Permission
-from webapp.domain.restore_points import BackupType, SetStatus
 from webapp.domain.runs import ACTIVE, RunType
 from webapp.extensions import db
 from webapp.models import BackupSet, Run, Source, Tenant
 from webapp.services import access as gate
+from webapp.services import source_facts
 from webapp.services.access import Access
 
 
@@ -132,17 +132,20 @@ def _row(
 
 
 def _points(tenant_ids: Collection[UUID]) -> dict[UUID, _Points]:
-    good = BackupSet.status == SetStatus.COMPLETED
-    made_to_keep = BackupSet.backup_type != BackupType.PRE_RESTORE
-    query = (
+    counted = (
         select(
             BackupSet.source_id,
-            func.max(BackupSet.finished_at).filter(good & made_to_keep),
-            func.count(),
-            func.sum(BackupSet.stored_size),
+            func.count().label("points"),
+            func.sum(BackupSet.stored_size).label("stored"),
         )
         .where(BackupSet.tenant_id.in_(tenant_ids), BackupSet.deleted_at.is_(None))
         .group_by(BackupSet.source_id)
+        .subquery()
+    )
+    query = (
+        select(Source.id, source_facts.newest_good_at(), counted.c.points, counted.c.stored)
+        .join(counted, counted.c.source_id == Source.id)
+        .where(Source.tenant_id.in_(tenant_ids))
     )
     return {
         source_id: _Points(newest, count, stored or 0)

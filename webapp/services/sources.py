@@ -109,13 +109,18 @@ def edit(
     source = find(access, source_id)
     cleaned = registry.kind_of(source.kind).clean(config)
     _require_inside(access.tenant, cleaned)
-    before = {"name": source.name, "config": dict(source.config)}
+    before = {
+        "name": source.name,
+        "config": dict(source.config),
+        "recovery_point_minutes": source.recovery_point_minutes,
+    }
     if cleaned != source.config:
         source.check_status = source.checked_at = None
         source.check_findings = []
     source.name, source.config = _cleaned_name(name), cleaned
     source.recovery_point_minutes = recovery_point_minutes
-    _save(access, source, "source.changed", {"before": before, "config": cleaned})
+    after = {"config": cleaned, "recovery_point_minutes": recovery_point_minutes}
+    _save(access, source, "source.changed", {"before": before, **after})
     return source
 
 

@@ -31,7 +31,7 @@ def _tenant(row: TenantRow) -> dict[str, Any]:
         "sources": row.sources,
         "protected": row.protected,
         "within_target": row.within_target,
-        "running": len(row.running),
+        "running": row.running,
         "stored_bytes": row.stored_bytes,
         "last_7_days": row.days,
     }

@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from webapp.services.overview import TenantRow
+from webapp.services.overview import Totals
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
     """Attributes:
     headline: the answer, in words.
-    within_share: percent of protected sources within their target; None without any.
+    within_share: percent of sources within their target; never 100 while one is not.
     """
 
     headline: str
-    sources: int
-    protected: int
-    within_target: int
     within_share: str
-    running: int
-    stored_bytes: int
+    totals: Totals
 
     @classmethod
-    def of(cls, rows: Sequence[TenantRow]) -> Summary:
-        sources = sum(row.sources for row in rows)
-        within = sum(row.within_target for row in rows)
-        return cls(
-            headline=headline(rows),
-            sources=sources,
-            protected=sum(row.protected for row in rows),
-            within_target=within,
-            within_share=f"{within / sources * 100:.3g} %" if sources else "–",
-            running=sum(len(row.running) for row in rows),
-            stored_bytes=sum(row.stored_bytes for row in rows),
-        )
+    def of(cls, totals: Totals) -> Summary:
+        return cls(headline=headline(totals), within_share=_share(totals), totals=totals)
 
 
-def headline(rows: Sequence[TenantRow]) -> str:
-    needing = [row for row in rows if row.health.needs_a_person]
-    safe = len(rows) - len(needing)
-    if not rows:
+def headline(totals: Totals) -> str:
+    needing, safe = totals.needing, totals.tenants - totals.needing
+    if not totals.tenants:
         return "There is no customer here yet."
     if not needing:
-        return f"{rows[0].tenant.name} is safe." if safe == 1 else f"All {safe} customers are safe."
-    if len(rows) == 1:
-        return f"{rows[0].tenant.name} needs you."
+        return f"{totals.first_name} is safe." if safe == 1 else f"All {safe} customers are safe."
+    if totals.tenants == 1:
+        return f"{totals.first_name} needs you."
     if not safe:
-        return f"All {len(rows)} customers need you."
-    need = "needs" if len(needing) == 1 else "need"
-    return f"{len(needing)} of {len(rows)} customers {need} you. {_are_safe(safe)}"
+        return f"All {totals.tenants} customers need you."
+    need = "needs" if needing == 1 else "need"
+    return f"{needing} of {totals.tenants} customers {need} you. {_are_safe(safe)}"
+
+
+def _share(totals: Totals) -> str:
+    """Rounded down: 99.9 % where one of ten thousand is overdue."""
+    if not totals.sources:
+        return "–"
+    thousandths = totals.within_target * 1000 // totals.sources
+    return f"{thousandths / 10:g} %"
 
 
 def _are_safe(count: int) -> str:

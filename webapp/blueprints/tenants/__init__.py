@@ -10,15 +10,18 @@ from webapp.blueprints.tenants import facts, roots
 from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.answers import again, see
 from webapp.blueprints.web.gate import actor, msp_admin, requires, signed_in
+from webapp.domain.alerts import Condition
 from webapp.domain.permissions import Permission
 from webapp.errors import Invalid
 from webapp.forms.tenants import TenantForm
 from webapp.models import TenantStatus
-from webapp.services import alerts, holdings, tenants
+from webapp.services import alerts, holdings, tenants, unprotected
 from webapp.services.access import Access
 
 bp = Blueprint("tenants", __name__)
 roots.add_to(bp)
+
+MOST_EXPOSED = 5  # the others are on the list's own page
 
 
 @bp.get("/tenants")
@@ -55,7 +58,9 @@ def show(access: Access) -> str:
         "tenants/show.html",
         tenant=access.tenant,
         held=holdings.of(access),
-        alerts=alerts.of_tenant(access),
+        # What is overdue stands in the list of the unprotected, with what helps.
+        alerts=alerts.of_tenant(access, without=(Condition.SOURCE_OVERDUE,)),
+        exposed=unprotected.of_tenant(access, at=clock.now(), limit=MOST_EXPOSED),
         **abilities(access),
     )
 

@@ -44,7 +44,12 @@ _TENANT = (
     ("Vault", "vaults.show", "shield-lock", "can_administer"),
 )
 
-_FAMILIES = {"schedule_templates": "schedules"}  # pages that stand below another link
+# Pages that stand below another link.
+_FAMILIES = {
+    "schedule_templates": "schedules",
+    "recovery_targets": "tenants",
+    "unprotected": "overview",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +148,8 @@ def _links(
 
 def _is_current(endpoint: str) -> bool:
     family = _FAMILIES.get(request.blueprint or "", request.blueprint)
+    if family == "overview" and "access" in g:
+        family = "tenants"  # the overview of one tenant
     return family == endpoint.partition(".")[0]
 
 
