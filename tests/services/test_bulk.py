@@ -319,6 +319,47 @@ def _die_after(count: int):
     return die
 
 
+def test_an_item_whose_worker_died_before_it_noted_the_run_gets_no_second_run(
+    enter, many, until_ended, monkeypatch
+):
+    run, _ = bulk.start(enter("olga"), "source", "capture", ids(many))
+    with monkeypatch.context() as patched:
+        patched.setattr(carrying, "_act", _dying_behind(carrying._act))
+        work.carry_out(run.id, owner="dying")
+    first = db.session.query(Run).filter_by(run_type=RunType.CAPTURE).one().id
+    work.carry_out(first, owner="another")  # it has ended when the bulk run is taken over
+
+    run = until_ended(run)
+
+    assert (run.status, run.succeeded) == (RunState.SUCCEEDED, 3)
+    assert db.session.query(Run).filter_by(run_type=RunType.CAPTURE).count() == 3
+    shown = bulk.items(enter("bob"), bulk.find(enter("bob"), run.id))
+    assert first in {row.run_id for row in shown}
+
+
+def _dying_behind(act):
+    def die(*arguments):
+        act(*arguments)
+        raise LeaseLost
+
+    return die
+
+
+def test_what_a_dead_worker_began_and_could_not_note_is_canceled_with_the_rest(
+    enter, many, until_ended, monkeypatch
+):
+    run, _ = bulk.start(enter("olga"), "source", "capture", ids(many))
+    with monkeypatch.context() as patched:
+        patched.setattr(carrying, "_act", _dying_behind(carrying._act))
+        work.carry_out(run.id, owner="dying")
+
+    runs.cancel(enter("olga"), run.id)
+    run = until_ended(run)
+
+    child = db.session.query(Run).filter_by(run_type=RunType.CAPTURE).one()
+    assert (run.status, child.status) == (RunState.CANCELED, RunState.CANCELED)
+
+
 def test_whoever_lost_the_right_meanwhile_gets_nothing_done(enter, simple, people, rings):
     calls = simple()
     run, _ = bulk.start(enter("olga"), "source", "poke", lots(2))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -49,12 +48,15 @@ def start(
     backup_type: str = "full",
     reason: str = "",
     metadata: Json | None = None,
-    at: datetime | None = None,
+    run_id: UUID | None = None,
 ) -> tuple[Run, bool]:
     """Queue a capture of one source, commit, then ring the doorbell.
 
     Identical starts (source and type) while one is queued or running share that run. A reason
     also explains why there may be less in it than before.
+
+    Args:
+        run_id: what a new run is called, for those who note it ahead.
 
     Returns:
         The run, and whether it is new.
@@ -74,6 +76,7 @@ def start(
         RunType.CAPTURE,
         "capture",
         key=f"capture:{source.id}:{backup_type}",
+        id=run_id,
         source_id=source.id,
         reason=reason,
         metadata={

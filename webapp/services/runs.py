@@ -66,7 +66,7 @@ def request(
 
     Args:
         also: called with the new row before the commit, to add what belongs to it.
-        columns: source_id, reason, metadata, parent_run_id, total_items, not_before (a moment
+        columns: id, source_id, reason, metadata, parent_run_id, total_items, not_before (a moment
             before which no worker takes it).
 
     Returns:
@@ -106,7 +106,7 @@ def _new_run(access: Access, run_type: RunType, action: str, *, key: str, **colu
     now = clock.now()
     columns["metadata_"] = dict(columns.pop("metadata", None) or {})
     return Run(
-        id=new_id(),
+        id=columns.pop("id", None) or new_id(),
         tenant_id=access.tenant.id,
         run_type=run_type,
         action=action,

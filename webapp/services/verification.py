@@ -19,8 +19,9 @@ from webapp.services.runs import Ending
 from webapp.vault.checks.findings import VerifyReport
 
 
-def start(access: Access, set_id: UUID) -> tuple[Run, bool]:
-    """Queue the verification of one set; identical starts share one run."""
+def start(access: Access, set_id: UUID, *, run_id: UUID | None = None) -> tuple[Run, bool]:
+    """Queue the verification of one set; identical starts share one run. A new one is called
+    *run_id*, for those who note it ahead."""
     access.require(Permission.OPERATE)
     backup_set = gate.find(access, BackupSet, set_id)
     return runs.request(
@@ -28,6 +29,7 @@ def start(access: Access, set_id: UUID) -> tuple[Run, bool]:
         RunType.MAINTENANCE,
         "verify",
         key=f"verify:{backup_set.id}",
+        id=run_id,
         source_id=backup_set.source_id,
         metadata={"set_id": str(backup_set.id)},
     )

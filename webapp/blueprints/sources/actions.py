@@ -7,7 +7,6 @@ from uuid import UUID
 from flask import flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import clock
 from webapp.blueprints.sources.base import bp
 from webapp.blueprints.web.gate import requires
 from webapp.domain.permissions import Permission
@@ -23,7 +22,6 @@ def capture(access: Access, source_id: UUID) -> Response:
         source_id,
         backup_type=request.form.get("backup_type", "full"),
         reason=request.form.get("reason", ""),
-        at=clock.now(),
     )
     if not is_new:
         flash("This capture is already under way; this is it.", "info")

@@ -24,7 +24,7 @@ from webapp.models import BulkOperationRun, Run, Tenant
 from webapp.services import access as gate
 from webapp.services import claims, runs
 from webapp.services.access import Access
-from webapp.services.bulk import items, operations
+from webapp.services.bulk import in_hand, items, operations
 from webapp.services.bulk.closing import close
 from webapp.services.bulk.items import Outcome
 from webapp.services.bulk.operations import Operation
@@ -34,7 +34,6 @@ from webapp.services.telling import told
 
 FIRST = 10
 LOOK_SECONDS = 3.0
-_CHILDREN = "children"  # in the run's metadata: {item id: {"run": id, "is_own": bool}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +54,8 @@ def carry_out(claim: Claim) -> Ending:
         Later: items are under way, as runs of their own.
     """
     task = _task(claim)
+    with claims.writing(claim) as run:
+        in_hand.find_again(run)
     with _children_stopped(claim, task):
         _settle(claim, task)
         if not _is_open(claim):
@@ -138,26 +139,40 @@ def _begin(claim: Claim, task: _Task, position: int, *, is_new: bool) -> bool:
     """Do one item's part, or start the run that does; say whether the item has ended."""
     item_id = task.ids[position]
     key = task.operation.key_of(item_id)
-    with claims.writing(claim) as run:
-        run.phase, run.current_item = "working", key
-        if is_new:
-            items.intend(run, position, key)
+    own_id = _take(claim, position, key) if is_new else _chosen_before(claim, key)
     made: tuple[Run, bool] | None = None
     outcome = Outcome(key=key, outcome="succeeded")
     try:
-        made = task.operation.function(task.access, item_id, task.options)
+        made = _act(task, item_id, own_id)
     except AppError as error:
         code, sentence = told(error)
         outcome = Outcome(key=key, outcome="failed", code=code, message=sentence)
-    child = (str(made[0].id), made[1]) if made else None
+    child = (made[0].id, made[1]) if made else None
     with claims.writing(claim) as run:
         if child is None:
             items.settle(run, [outcome])
         else:
-            note = {str(item_id): {"run": child[0], "is_own": child[1]}}
-            known = {**run.metadata_.get(_CHILDREN, {}), **note}
-            run.metadata_ = {**run.metadata_, _CHILDREN: known}
+            in_hand.note_child(run, str(item_id), child[0], is_own=child[1])
     return child is None
+
+
+def _take(claim: Claim, position: int, key: str) -> UUID:
+    """Say that an item is begun."""
+    with claims.writing(claim) as run:
+        run.phase, run.current_item = "working", key
+        items.intend(run, position, key)
+        return in_hand.take(run, key)
+
+
+def _chosen_before(claim: Claim, key: str) -> UUID:
+    run = db.session.get_one(Run, claim.run_id, populate_existing=True)
+    chosen = in_hand.chosen_for(run, key)
+    db.session.rollback()
+    return chosen
+
+
+def _act(task: _Task, item_id: UUID, run_id: UUID) -> tuple[Run, bool] | None:
+    return task.operation.function(task.access, item_id, {**task.options, "run_id": str(run_id)})
 
 
 def _settle(claim: Claim, task: _Task) -> None:
@@ -189,7 +204,7 @@ def _stop_children(claim: Claim, task: _Task) -> None:
 
 def _children(claim: Claim) -> dict[str, Any]:
     run = db.session.get_one(Run, claim.run_id, populate_existing=True)
-    return dict(run.metadata_.get(_CHILDREN, {}))
+    return dict(run.metadata_.get(in_hand.CHILDREN, {}))
 
 
 def _ending(tally: Any, *, is_open: bool) -> Ending:

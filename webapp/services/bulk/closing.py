@@ -12,7 +12,7 @@ from webapp.domain.runs import RunType
 from webapp.extensions import db
 from webapp.models import BulkOperationRun, Run, RunItem, Tenant
 from webapp.services import audit, run_ends
-from webapp.services.bulk import items
+from webapp.services.bulk import in_hand, items
 from webapp.services.bulk.items import Outcome
 from webapp.services.run_views import counts_of
 
@@ -26,6 +26,7 @@ def close(run: Run) -> None:
     link = db.session.scalars(
         select(BulkOperationRun).where(BulkOperationRun.run_id == run.id)
     ).one()
+    in_hand.find_again(run)
     keys = {f"{link.resource}:{item_id}": at for at, item_id in enumerate(link.item_ids)}
     known = items.known(run.id)
     items.settle(run, [_unknown(run, key) for key, outcome in known.items() if outcome is None])
@@ -50,7 +51,7 @@ def failures_of(run_id: UUID) -> list[dict[str, Any]]:
 
 def _unknown(run: Run, key: str) -> Outcome:
     item_id = key.partition(":")[2]
-    if item_id in run.metadata_.get("children", {}):
+    if item_id in run.metadata_.get(in_hand.CHILDREN, {}):
         return Outcome(key=key, outcome="skipped", code="not_awaited", message=NOT_AWAITED)
     return Outcome(key=key, outcome="failed", code="in_doubt", message=IN_DOUBT)
 

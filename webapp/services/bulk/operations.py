@@ -16,7 +16,8 @@ from webapp.services.access import Access
 Function = Callable[[Access, UUID, Json], "tuple[Run, bool] | None"]
 """Does its part for one item: at once (None), or by a run of its own, which it returns with
 whether it is new; the item then ends as that run does. Raises ``AppError`` where the item fails.
-Must be safe to repeat: after a worker's death it may be called again for the item in hand."""
+Must be safe to repeat: after a worker's death it may be called again for the item in hand. A run
+that it makes gets the id ``options["run_id"]``: where that run is there, it is not called again."""
 
 MODELS: dict[str, type[Any]] = {
     "source": Source,

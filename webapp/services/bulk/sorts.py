@@ -13,12 +13,13 @@ from webapp.services.bulk.operations import register
 
 def capture(access: Access, item_id: UUID, options: Json) -> tuple[Run, bool]:
     """Capture one source, by a run of its own."""
-    return captures.start(access, item_id, reason=str(options.get("reason", "")))
+    reason = str(options.get("reason", ""))
+    return captures.start(access, item_id, reason=reason, run_id=UUID(str(options["run_id"])))
 
 
-def verify(access: Access, item_id: UUID, _options: Json) -> tuple[Run, bool]:
+def verify(access: Access, item_id: UUID, options: Json) -> tuple[Run, bool]:
     """Read one backup set back, by a run of its own."""
-    return verification.start(access, item_id)
+    return verification.start(access, item_id, run_id=UUID(str(options["run_id"])))
 
 
 register("source", "capture", capture)
