@@ -197,3 +197,19 @@ def test_an_item_captured_in_another_state_is_not_written(enter, damage, make_pl
     item = db.session.query(RunItem).filter_by(run_id=run.id, item_key="tree:page0.html").one()
     assert (item.outcome, item.reason_code) == ("failed", "target_changed")
     assert db.session.query(PlanItem).filter_by(plan_id=plan.id).count()
+
+
+def test_a_restore_that_is_given_up_has_an_outcome_for_each_item(dying):
+    """Also for those whose turn never came."""
+    db.session.query(RunItem).filter_by(run_id=dying.id, item_key="tree:page1.html").delete()
+    db.session.query(Run).filter_by(id=dying.id).update({"attempt": claims.MOST_ATTEMPTS})
+    db.session.commit()
+
+    work.carry_out(dying.id, owner="next")
+
+    run = again(dying)
+    items = {item.item_key: item for item in db.session.query(RunItem).filter_by(run_id=run.id)}
+    assert run.error_code == "worker_lost"
+    assert len(items) == run.total_items == run.processed_items
+    assert items["tree:page1.html"].reason_code == "not_attempted"
+    assert (run.succeeded, run.failed, run.skipped) == (0, run.total_items - 1, 1)

@@ -27,6 +27,7 @@ _COLUMNS = (
     "size_after", "reason", "reason_code",
 )  # fmt: skip
 IN_DOUBT = "in_doubt"
+NOT_TRIED = "Not tried: the restore ended before its turn came."
 _LISTED = 1000
 _MOST_CHARACTERS = 500
 
@@ -182,8 +183,8 @@ def leave(
 
 
 def close_open(run: Run) -> None:
-    """Say of items whose outcome nobody will find out any more that it is not known. The caller
-    commits."""
+    """Say of items whose outcome nobody will find out any more that it is not known, and of those
+    whose turn never came that they were not tried. The caller commits."""
     message = "The restore ended before it was known whether this was written. Compare it."
     closed = db.session.scalars(
         update(RunItem)
@@ -193,6 +194,9 @@ def close_open(run: Run) -> None:
         .execution_options(synchronize_session=False)
     ).all()
     count(run, Counter({"failed": len(closed)}))
+    if run.total_items is not None:  # it was looked at, so that it is known what it was to do
+        rest = rows_left(run.id, UUID(run.metadata_["plan_id"]))
+        leave(run, rest, code="not_attempted", message=NOT_TRIED)
 
 
 def refuse(run: Run, moved: Sequence[tuple[int, str, str, str]]) -> None:
