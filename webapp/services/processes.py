@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.engine import Engine
 
 from webapp import clock
@@ -48,14 +48,24 @@ class Presence:
             )
 
 
-def is_alive(kind: str) -> bool:
-    """Say whether some process of this *kind* has shown itself lately, on any host.
+def is_ahead() -> ColumnElement[bool]:
+    """Whether a sign is from before the clock was set back, so that it says nothing of now."""
+    return ProcessSign.seen_at >= clock.now() + clock.BELIEVED_AHEAD
+
+
+def last_seen(kind: str) -> datetime | None:
+    """When some process of this *kind* showed itself last, on any host.
 
     Asks on a connection of its own: for those who wait, and hold no transaction meanwhile.
     """
-    newest = select(func.max(ProcessSign.seen_at)).where(ProcessSign.kind == kind)
+    newest = select(func.max(ProcessSign.seen_at)).where(ProcessSign.kind == kind, ~is_ahead())
     with by_row_locks(), db.engine.begin() as connection:
-        seen_at = connection.scalar(newest)
+        return connection.scalar(newest)
+
+
+def is_alive(kind: str) -> bool:
+    """Say whether some process of this *kind* has shown itself lately; asks as ``last_seen``."""
+    seen_at = last_seen(kind)
     return seen_at is not None and clock.now() - seen_at < _LATELY[kind]
 
 
@@ -67,13 +77,14 @@ def trouble() -> str:
     query = (
         select(ProcessSign.seen_at, ProcessSign.queue_problem)
         .where(ProcessSign.kind == WORKER)
-        .order_by(ProcessSign.seen_at.desc())
+        .order_by(is_ahead(), ProcessSign.seen_at.desc())
         .limit(1)
     )
     row = db.session.execute(query).one_or_none()
     if row is None:
         return ""
-    if clock.now() - row.seen_at >= _LATELY[WORKER] * 2:
+    age = clock.now() - row.seen_at
+    if not -clock.BELIEVED_AHEAD < age < _LATELY[WORKER] * 2:
         return "No worker is running: what is started waits until one is."
     if row.queue_problem:
         return "The queue does not answer: what is started waits until it does."

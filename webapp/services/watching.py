@@ -16,7 +16,7 @@ from webapp.models import Channel, ProcessSign, User
 from webapp.services import alerts
 from webapp.services.notify import messages
 from webapp.services.notify.bell import CONSOLE
-from webapp.services.processes import SCHEDULER, WORKER, Presence
+from webapp.services.processes import SCHEDULER, WORKER, Presence, is_ahead
 
 
 class _Process:
@@ -73,8 +73,9 @@ def _tell_of(name: str, *, at: datetime) -> bool:
 
 def _seen() -> dict[str, datetime]:
     """When the newest process of each sort last showed itself."""
-    query = select(ProcessSign.kind, func.max(ProcessSign.seen_at)).group_by(ProcessSign.kind)
-    return {row[0]: row[1] for row in db.session.execute(query)}
+    newest = select(ProcessSign.kind, func.max(ProcessSign.seen_at)).where(~is_ahead())
+    rows = db.session.execute(newest.group_by(ProcessSign.kind))
+    return {row[0]: row[1] for row in rows}
 
 
 def _of_admins() -> list[UUID]:

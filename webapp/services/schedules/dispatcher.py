@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -31,7 +31,6 @@ from webapp.services import audit, holds, schedule_slots
 log = logging.getLogger(__name__)
 
 BATCH = 500
-_BACKWARDS = timedelta(minutes=10)  # a clock set back by less changes nothing
 
 _IS_WATCHED = and_(BackupSchedule.is_enabled, BackupSchedule.archived_at.is_(None))
 _TABLE = cast(Table, BackupSchedule.__table__)
@@ -268,7 +267,7 @@ def _forget_the_future(at: datetime) -> None:
             select(*_COLUMNS)
             .join(Tenant, Tenant.id == BackupSchedule.tenant_id)
             .join(Source, Source.id == BackupSchedule.source_id)
-            .where(_IS_WATCHED, BackupSchedule.evaluated_until > at + _BACKWARDS)
+            .where(_IS_WATCHED, BackupSchedule.evaluated_until > at + clock.BELIEVED_AHEAD)
         )
     )
     if not ahead:
