@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -12,13 +11,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
+from tests.jobs.worker_process import environment
 from tests.services.scheduling import nightly, slots
 from webapp import clock
 from webapp.extensions import db
 from webapp.jobs import scheduler
 from webapp.models import Run
-from webapp.services import ticking
+from webapp.services import ticking, watching
 
 
 @pytest.mark.parametrize(
@@ -96,15 +97,81 @@ def test_three_dispatchers_at_once_start_each_slot_once(app, settings, enter, we
     made = [nightly(enter(), website, name=f"number {n}", time_of_day="02:00") for n in range(30)]
     due = made[0].next_run_at.isoformat()
     db.session.rollback()
-    environment = {name: v for name, v in os.environ.items() if "LASTGOOD" not in name}
-    environment["LASTGOOD_HOME"] = str(settings.home)
-    environment["LASTGOOD_DATABASE_URL"] = settings.database_url
     words = [sys.executable, "-m", "webapp.cli", "schedules", "dispatch", "--now", due, "--json"]
-    options = {"env": environment, "cwd": Path(__file__).parents[2], "stdout": subprocess.PIPE}
+    options = {"cwd": Path(__file__).parents[2], "stdout": subprocess.PIPE}
 
-    running = [subprocess.Popen(words, **options) for _ in range(3)]
+    running = [subprocess.Popen(words, env=environment(settings), **options) for _ in range(3)]
     told = [json.loads(process.communicate(timeout=60)[0]) for process in running]
 
     assert sum(one["started"] for one in told) == 30
     assert [len(slots(schedule)) for schedule in made] == [1] * 30
     assert db.session.scalar(select(func.count()).where(Run.action == "scheduled")) == 30
+
+
+def minutes_pass(monkeypatch, moments: list[datetime]) -> threading.Event:
+    """Let the scheduler's minutes come as *moments* say; set when they are over."""
+    left, stop, at = list(moments), threading.Event(), [moments[0]]
+
+    def go_on(_now: datetime) -> float:
+        left.pop(0)
+        if not left:
+            stop.set()
+        at[0] = left[0] if left else at[0]
+        return 0.0
+
+    monkeypatch.setattr(clock, "now", lambda: at[0])
+    monkeypatch.setattr(scheduler, "seconds_to_next", go_on)
+    monkeypatch.setattr("webapp.jobs.telling.beside_scheduler", lambda *_: None)
+    return stop
+
+
+def minute_by_minute(due: datetime, *, since: int, until: int) -> list[datetime]:
+    return [due + timedelta(minutes=n) for n in range(since, until)]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "becomes"), [(3, "schedule"), (15, "missed")], ids=["for 3 minutes", "for 15"]
+)
+def test_a_slot_due_while_the_database_was_down_is_late_and_only_after_long_missed(
+    app, enter, website, monkeypatch, minutes, becomes
+):
+    made = nightly(enter(), website)
+    due = made.next_run_at
+    db.session.rollback()
+    dispatch, failed = ticking.dispatch_schedules, []
+
+    def dispatch_schedules(at: datetime) -> None:
+        if due <= clock.now() < due + timedelta(minutes=minutes):
+            failed.append(at)
+            raise OperationalError("SELECT 1", {}, Exception("no answer"))
+        dispatch(at)
+
+    monkeypatch.setattr(ticking, "dispatch_schedules", dispatch_schedules)
+    monkeypatch.setattr(ticking, "STEPS", (dispatch_schedules,))
+    stop = minutes_pass(monkeypatch, minute_by_minute(due, since=-2, until=minutes + 2))
+
+    scheduler.run(app, stop)
+
+    (slot,) = slots(made)
+    assert failed
+    assert (slot.error_code or slot.trigger) == becomes
+
+
+@pytest.mark.parametrize(
+    ("minutes", "becomes"), [(2, "schedule"), (20, "missed")], ids=["soon", "after long"]
+)
+def test_a_scheduler_that_takes_the_place_of_a_dead_one_goes_on_from_there(
+    app, enter, website, monkeypatch, minutes, becomes
+):
+    made = nightly(enter(), website)
+    due = made.next_run_at
+    db.session.rollback()
+    monkeypatch.setattr(watching._Process, "presence", None)
+    scheduler.run(app, minutes_pass(monkeypatch, minute_by_minute(due, since=-2, until=0)))
+    monkeypatch.setattr(watching._Process, "presence", None)
+
+    after = minute_by_minute(due, since=minutes, until=minutes + 2)
+    scheduler.run(app, minutes_pass(monkeypatch, after))
+
+    (slot,) = slots(made)
+    assert (slot.error_code or slot.trigger) == becomes
