@@ -16,6 +16,10 @@ import redis
 _START_SECONDS = 30
 
 
+def is_installed() -> bool:
+    return shutil.which("redis-server") is not None
+
+
 class RedisServer:
     def __init__(self) -> None:
         self.place = Path(tempfile.mkdtemp(prefix="lastgood-redis-", dir="/tmp"))

@@ -25,6 +25,7 @@ def create_app(settings: Settings | None = None, *, unlock: bool = True) -> Flas
 
     Raises:
         ConfigError: a variable is wrong, or the keys are not this database's.
+        NotAnswering: the database is silent.
     """
     settings = settings or Settings.from_environ()
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)

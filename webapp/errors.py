@@ -2,6 +2,7 @@
 
 AppError
 ├── ConfigError    the installation is set up wrongly; seen at start only
+│   └── NotAnswering  its database is silent now, and may answer later
 ├── NotFound       it does not exist in this tenant
 ├── Forbidden      another tenant's, or not for this role; never says what exists
 ├── Conflict       its present state does not allow this
@@ -25,6 +26,10 @@ class AppError(Exception):
 
 class ConfigError(AppError):
     """The installation is set up wrongly. Names the variable."""
+
+
+class NotAnswering(ConfigError):
+    """The database does not answer now. It may be on its way, so that waiting can help."""
 
 
 class NotFound(AppError):

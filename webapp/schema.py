@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from webapp import database
-from webapp.errors import ConfigError
+from webapp.errors import ConfigError, NotAnswering
 from webapp.extensions import db
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -31,7 +31,7 @@ def require_usable() -> None:
                         f"LASTGOOD_DATABASE_URL: this database stores {encoding}, needed is UTF8."
                     )
     except DBAPIError as error:
-        raise ConfigError(database.told(error)) from None
+        raise NotAnswering(database.told(error)) from None
 
 
 def require_newest() -> None:
@@ -41,8 +41,7 @@ def require_newest() -> None:
         ConfigError: it is older (``lastgood init`` upgrades it) or newer than this release.
     """
     scripts = ScriptDirectory(str(MIGRATIONS))
-    with db.engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+    found = _revision()
     newest = scripts.get_current_head()
     if found == newest:
         return
@@ -54,3 +53,11 @@ def require_newest() -> None:
     raise ConfigError(
         f"The database has version {found}, made by a later release. Start that release instead."
     )
+
+
+def _revision() -> str | None:
+    try:
+        with db.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except DBAPIError as error:  # it went down this very moment
+        raise NotAnswering(database.told(error)) from None

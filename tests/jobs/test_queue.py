@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.services.conftest import again
 from webapp import clock
@@ -14,7 +16,7 @@ from webapp.domain.runs import RunState
 from webapp.extensions import db, doorbell
 from webapp.jobs import bells, scheduler, worker
 from webapp.models import ProcessSign, RestorePlan
-from webapp.services import captures, plan_states, plans, processes, sets, surroundings
+from webapp.services import captures, plan_states, plans, processes, sets, surroundings, work
 
 
 @pytest.fixture(params=["own", "redis"])
@@ -207,3 +209,36 @@ def test_into_a_long_queue_nobody_rings_again(queue, app, enter, website, monkey
         queue.ring(uuid4())
 
     assert worker.sweep_once(app) == 0
+
+
+def test_a_queue_that_is_slow_to_say_no_is_not_asked_for_each_of_many(queue, monkeypatch, caplog):
+    asked, at = [], [100.0]
+
+    def slow(run_id: str) -> None:
+        asked.append(run_id)
+        at[0] += 3.0
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(queue, "_open", (queue.huey, slow))
+    monkeypatch.setattr("webapp.jobs.queue.time", SimpleNamespace(monotonic=lambda: at[0]))
+
+    for _ in range(50):
+        queue.ring(uuid4())
+    soon = len(asked)
+    at[0] += 5.0
+    queue.ring(uuid4())
+
+    assert (soon, len(asked)) == (1, 2)
+    assert "does not answer" in caplog.text
+
+
+def test_without_a_database_a_message_is_one_line_in_the_log(queue, website, monkeypatch, caplog):
+    def silent(**_options: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("connection refused"))
+
+    monkeypatch.setattr(work, "carry_on", silent)
+    queue.ring(uuid4())
+
+    assert deliver(queue) == 1
+    assert "nothing is begun: The database does not answer: connection refused." in caplog.text
+    assert "Traceback" not in caplog.text

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from tests import casting
 from tests.installations import prepare, settings_for
-from tests.jobs.worker_process import until
+from tests.jobs.worker_process import environment, until
 from tests.postgres import Cluster, programs
 from tests.services.conftest import again
 from webapp.domain.runs import RunState
@@ -135,3 +137,59 @@ def trouble() -> str:
     told = processes.trouble()
     db.session.rollback()
     return told
+
+
+@pytest.fixture
+def start_scheduler(settings) -> Iterator[Callable[[], Path]]:
+    """Starts ``lastgood scheduler``; gives its log."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> Path:
+        log = settings.home / "scheduler.log"
+        with log.open("wb") as file:
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "webapp.cli", "scheduler"],
+                    env=environment(settings),
+                    cwd=Path(__file__).parents[2],
+                    stdout=file,
+                    stderr=file,
+                )
+            )
+        return log
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_worker_and_scheduler_that_start_before_their_database_wait_for_it(
+    enter, website, server, start_worker, start_scheduler, settings
+):
+    run, _ = captures.start(enter("olga"), website.id)
+    run_id = run.id
+    db.session.rollback()
+    server.kill()
+    start_worker()
+    logs = [settings.home / "worker.log", start_scheduler()]
+    assert until(lambda: all("waits for it" in log.read_text() for log in logs), seconds=30)
+
+    server.start()
+
+    assert until(lambda: is_over(run_id), seconds=WITHIN_SECONDS)
+    assert again(run).status is RunState.SUCCEEDED
+    assert until(lambda: processes.is_alive(processes.SCHEDULER), seconds=30)
+
+
+@pytest.mark.on_redis
+def test_readiness_tells_that_the_queue_is_down(app, context, redis_server, start_worker):
+    browser = app.test_client()
+    start_worker()
+    assert until(lambda: processes.is_alive(processes.WORKER), seconds=30)
+    assert browser.get("/readyz").text == "ready\n"
+
+    redis_server.kill()
+
+    assert until(lambda: "queue does not answer" in browser.get("/readyz").text, seconds=30)
+    assert browser.get("/readyz").status_code == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from tests.jobs.worker_process import environment
 from webapp import database
 from webapp.extensions import db
 from webapp.models import AuditEntry, Run
@@ -82,17 +82,11 @@ def test_the_index_alone_would_do(app, enter, website, monkeypatch):
 def test_processes_that_start_the_same_get_one_run(settings, enter, website):
     source_id, chain = str(website.id), website.tenant_id
     db.session.rollback()
-    environment = {
-        **os.environ,
-        "LASTGOOD_HOME": str(settings.home),
-        "LASTGOOD_DATABASE_URL": settings.database_url,
-        "LASTGOOD_QUEUE_URL": settings.queue_url,
-    }
     command = [sys.executable, "-m", "tests.jobs.starter", source_id, str(THREADS // PROCESSES)]
     started = [
         subprocess.Popen(
             command,
-            env=environment,
+            env=environment(settings),
             cwd=Path(__file__).parent.parent.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -11,14 +11,14 @@ import threading
 from typing import Any
 
 import click
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from webapp import create_app
 from webapp.cli import logs
 from webapp.cli.framework import EXIT, Console
 from webapp.cli.processes import Supervisor
-from webapp.errors import ConfigError
+from webapp.cli.starting import Site, patiently
+from webapp.errors import ConfigError, NotAnswering
 from webapp.jobs import scheduler as scheduler_job
 from webapp.jobs import worker as worker_job
 from webapp.settings import Settings
@@ -47,7 +47,7 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
     """
     settings = _settings(host, port)
     logs.configure(settings)
-    create_app(settings)  # keys and settings are right, or this is the one sentence that says why
+    _look_at(settings)
     _require_free(settings)
     where = ["--host", settings.host, "--port", str(settings.port)]
     Console.say(f"Lastgood runs at {settings.public_url or _url(settings)} (Ctrl-C stops it)")
@@ -83,7 +83,7 @@ def worker(workers: int) -> None:
     """
     settings = Settings.from_environ()
     logs.configure(settings)
-    worker_job.run(create_app(settings), settings, workers=workers)
+    worker_job.run(patiently(settings), settings, workers=workers)
     # Threads that are stuck in a system call must not keep the process: the rows know what is
     # unfinished, and the next worker takes it over.
     logging.shutdown()
@@ -98,11 +98,24 @@ def scheduler() -> None:
     """
     settings = Settings.from_environ()
     logs.configure(settings)
-    app = create_app(settings)
+    app = patiently(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     scheduler_job.run(app, stop)
+
+
+def _look_at(settings: Settings) -> None:
+    """Keys and settings are right, or this is the one sentence that says why. A silent database is
+    told, too, and waited for by each process of the tree.
+
+    Raises:
+        ConfigError: they are wrong.
+    """
+    try:
+        create_app(settings)
+    except NotAnswering as problem:
+        Console.complain(problem)
 
 
 class _Gunicorn(BaseApplication):
@@ -130,8 +143,8 @@ class _Gunicorn(BaseApplication):
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        return create_app(self._settings)
+    def load(self) -> Site:
+        return Site(self._settings)
 
 
 def _settings(host: str | None, port: int | None) -> Settings:

@@ -6,12 +6,14 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from uuid import UUID
 
 from flask import Flask
 from huey.api import TaskWrapper
 
+from webapp.database import FAILURES, told
 from webapp.extensions import doorbell
 from webapp.jobs import bells
 from webapp.jobs.bells import Bells
@@ -21,6 +23,8 @@ from webapp.settings import Settings
 log = logging.getLogger(__name__)
 
 MANY = 10_000
+SLOW_SECONDS = 1.0  # a queue that takes longer to say no is left alone for a while
+DEAF_SECONDS = 5.0
 
 
 class Queue:
@@ -31,6 +35,7 @@ class Queue:
         self._url = settings.queue_url
         self._lock = threading.Lock()
         self._open: tuple[Bells, TaskWrapper] | None = None
+        self._deaf_until = 0.0
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
 
     @property
@@ -44,10 +49,18 @@ class Queue:
         return self._opened()[1]
 
     def ring(self, run_id: UUID) -> None:
-        """Put the run's id into the queue. A lost message costs seconds: the sweep rings again."""
+        """Put the run's id into the queue. A lost message costs seconds: the sweep rings again.
+
+        Where nobody answers for long, thousands of messages must not wait one behind the other.
+        """
+        began = time.monotonic()
+        if began < self._deaf_until:
+            return
         try:
             self.execute(str(run_id))
         except Exception as error:
+            now = time.monotonic()
+            self._deaf_until = now + DEAF_SECONDS if now - began >= SLOW_SECONDS else 0.0
             log.warning("run %s waits, but the queue does not answer: %s", run_id, error)
 
     def pending(self) -> set[UUID]:
@@ -81,9 +94,17 @@ class Queue:
         def execute(run_id: str) -> None:
             with app.app_context():
                 log.debug("heard of run %s", run_id)
-                work.carry_on(owner=f"{socket.gethostname()}:{os.getpid()}")
+                _carry_on()
 
         return execute
+
+
+def _carry_on() -> None:
+    """Do what waits. Without a database nothing is begun, and nothing lost: it is rung again."""
+    try:
+        work.carry_on(owner=f"{socket.gethostname()}:{os.getpid()}")
+    except FAILURES as error:
+        log.warning("nothing is begun: %s", told(error))
 
 
 def bind(app: Flask, settings: Settings) -> Queue:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from webapp import clock, database
-from webapp.errors import ConfigError
+from webapp.errors import ConfigError, NotAnswering
 from webapp.extensions import db
 from webapp.models import Installation
 from webapp.settings import Settings
@@ -58,13 +58,14 @@ def load(settings: Settings) -> KeyRing:
 
     Raises:
         ConfigError: a key is missing or another one than the database was made with.
+        NotAnswering: the database is silent.
     """
     try:
         row = db.session.get(Installation, 1)
     except DBAPIError as error:
         db.session.rollback()
         if not database.lacks_tables(error):
-            raise ConfigError(database.told(error)) from None
+            raise NotAnswering(database.told(error)) from None
         row = None
     if row is None:
         db.session.rollback()

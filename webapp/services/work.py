@@ -6,9 +6,8 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
-from sqlalchemy.exc import OperationalError
-
 from webapp import clock
+from webapp.database import FAILURES
 from webapp.domain.outcomes import Counted
 from webapp.domain.runs import RunType
 from webapp.errors import AppError, Forbidden, Refused
@@ -117,19 +116,19 @@ def _hold(claim: Claim) -> None:
 def _work(claim: Claim) -> None:
     try:
         ending = _end_of(claim)
+        state = runs.finish(claim, ending) if ending is not None else None
     except Later as later:
         claims.give_back(claim, after_seconds=later.seconds, phase=later.phase)
         return
     except Interrupted:
         claims.give_back(claim)
         return
-    except OperationalError:
-        # The database is locked for long, or its disk is full: no end can be written either. The
-        # lease runs out, and whoever takes the run over goes on from what was committed.
+    except FAILURES:
+        # The database is down, locked for long, or its disk is full: no end can be written either.
+        # The lease runs out, and whoever takes the run over goes on from what was committed.
         log.exception("run %s stops here: the database does not answer", claim.run_id)
         return
-    if ending is not None:
-        state = runs.finish(claim, ending)
+    if state is not None:
         log.info("run %s: %s", claim.run_id, state)
         after_capture.ran(claim.run_id)
 
@@ -138,7 +137,7 @@ def _end_of(claim: Claim) -> Ending | None:
     """How the work came to its end; None if it is put off."""
     try:
         return _function(claim)(claim)
-    except (LeaseLost, Interrupted, Later, OperationalError):
+    except (LeaseLost, Interrupted, Later, *FAILURES):
         raise
     except Canceled:
         return _stopped(claim, canceled=True)
