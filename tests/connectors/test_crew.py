@@ -130,6 +130,46 @@ def test_hands_bring_what_one_process_brings(many, vault, hands, monkeypatch):
     assert vault.verify(read_data=1.0).ok
 
 
+class Paid:
+    """Keeps what it is told in a file, where forks can tell it, too."""
+
+    def __init__(self, path):
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._path = path
+
+    def __call__(self, size_bytes):
+        os.write(self._file, b"%d %d\n" % (os.getpid(), size_bytes))
+
+    def by_process(self):
+        found = {}
+        for told in self._path.read_bytes().splitlines():
+            process, size = map(int, told.split())
+            found[process] = found.get(process, 0) + size
+        os.close(self._file)
+        return found
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["alone", "with hands"])
+def test_the_pace_is_told_of_every_byte(many, vault, hands, monkeypatch, count, tmp_path):
+    monkeypatch.setattr(forks, "cores", lambda: count)
+    paid = Paid(tmp_path / "paid")
+
+    result = backup(vault, source(many), pace=paid)
+
+    told = paid.by_process()
+    assert sum(told.values()) == result.tally.read_bytes
+    assert (len(told.keys() - {os.getpid()}) > 0) is (count > 1)
+
+
+def test_what_did_not_change_is_not_told_to_the_pace(many, vault, hands, tmp_path):
+    backup(vault, source(many))
+    paid = Paid(tmp_path / "paid")
+
+    backup(vault, source(many), pace=paid)
+
+    assert paid.by_process() == {}
+
+
 def test_the_content_comes_back(many, vault, hands):
     result = backup(vault, source(many))
 

@@ -13,7 +13,7 @@ from webapp.vault.chunking import WINDOW_BYTES, Profile, profile_of
 from webapp.vault.errors import Damaged, ObjectMissing
 from webapp.vault.ids import REF, split_ref
 from webapp.vault.matching import Match, state_of
-from webapp.vault.progress import Progress
+from webapp.vault.progress import Progress, unpaced
 from webapp.vault.reader import ChunkReader
 from webapp.vault.reports import CountedReport
 
@@ -41,6 +41,7 @@ class Capture:
         time_ns: the host's clock, to tell which files are too young to be trusted next time.
         boundaries: the secret table by which this vault cuts, if it does.
         aside: called now and then while a large file is read.
+        pace: told of each stretch that was read; may wait.
     """
 
     source: EntrySource
@@ -52,6 +53,7 @@ class Capture:
     time_ns: Callable[[], int]
     boundaries: bytes = b""
     aside: Callable[[], None] | None = None
+    pace: Callable[[int], None] = unpaced
     _links: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     _alone: set[bytes] = field(default_factory=set)
     _window: bytearray = field(default_factory=bytearray)
@@ -190,6 +192,7 @@ class Capture:
 
     def _note(self, size_bytes: int) -> None:
         self.progress.read(size_bytes)
+        self.pace(size_bytes)
         if self.aside is not None:
             self.aside()
 

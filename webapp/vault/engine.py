@@ -13,6 +13,7 @@ from webapp.vault.config import PRIVATE_BOUNDARIES, Config
 from webapp.vault.derivation import KeyRing
 from webapp.vault.hooks import Hooks
 from webapp.vault.matching import Match
+from webapp.vault.progress import unpaced
 from webapp.vault.reader import ChunkReader
 from webapp.vault.snapshots import Roots, Snapshot
 from webapp.vault.stock import Stock
@@ -55,6 +56,8 @@ class Order:
         verify: open each sealed segment again before it is stored.
         threads: how many compress and seal.
         level: how hard; see ``levels``. What is stored already stays as it is.
+        pace: told of each stretch of the source that was read, also in forks of this process;
+            waits if it comes too fast. Whatever it raises stops the backup.
     """
 
     source: EntrySource
@@ -67,6 +70,7 @@ class Order:
     verify: bool = True
     threads: int = 2
     level: int = levels.DEFAULT
+    pace: Callable[[int], None] = unpaced
     on_progress: Callable[[Tally], None]
 
     def __post_init__(self) -> None:

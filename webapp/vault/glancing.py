@@ -135,6 +135,7 @@ class Glance:
             return None
         if xattrs is None:
             return None
+        self.capture.pace(size)
         digest = blake3(space).digest()
         ref = self._store.placed(size) if size else b""
         names = self._owner(status.st_uid, status.st_gid)

@@ -103,7 +103,7 @@ class Vault(Upkeep):
                 A ``CountedReport`` that *source* reports to as well counts its part, too.
             on_progress: called every 200 entries or 0.2 s; whatever it raises stops the backup.
             details: ``reason``, ``metadata``, ``parent``, ``match``, ``verify``, ``threads``,
-                ``level``, as in ``Order``.
+                ``level``, ``pace``, as in ``Order``.
 
         Raises:
             StorageFull: no space; nothing became visible.

@@ -159,6 +159,7 @@ class Backup:
             verify=self._order.verify,
             level=self._order.level,
             boundaries=engine.boundaries,
+            pace=self._order.pace,
         )
         store = self._store
 
@@ -190,6 +191,7 @@ class Backup:
             boundaries=self._engine.boundaries,
             time_ns=self._engine.hooks.time_ns,
             aside=self._attend,
+            pace=order.pace,
         )
         EntryStream(capture, ParentRows(known), builder, crew=self._crew).run()
         return builder.parts

@@ -19,6 +19,7 @@ from webapp.vault.glancing import Found, Owners, fill
 from webapp.vault.ids import make_ref
 from webapp.vault.packs import DATA, HALF_BYTES, PackDraft
 from webapp.vault.pipeline import Check
+from webapp.vault.progress import unpaced
 from webapp.vault.rooms import FULL_BYTES, LARGEST_BYTES, MOST_CHUNKS, Room
 from webapp.vault.sealing import Head
 
@@ -39,7 +40,7 @@ class Craft:
         place: gives the open folder around a path of the source, and its name in there.
         verify: open each sealed segment again.
         level: how hard they are compressed.
-        boundaries: as in ``Capture``.
+        boundaries, pace: as in ``Capture``.
     """
 
     ring: KeyRing
@@ -49,6 +50,7 @@ class Craft:
     verify: bool
     level: int
     boundaries: bytes = b""
+    pace: Callable[[int], None] = unpaced
 
 
 class Hand:
@@ -134,6 +136,7 @@ class Hand:
         xattrs = fill(craft.eyes, space, seen, *place)
         if xattrs is None:
             return None
+        craft.pace(size)
         ref = b""
         if size:
             identity = blake3(space, key=craft.ring.data_ids).digest()
@@ -146,7 +149,7 @@ class Hand:
         """Read it through a window, and pack what is new of it at once."""
         craft = self._craft
         if self._window is None:
-            self._window = Window(craft.ring.data_ids, self._claim, self._pack)
+            self._window = Window(craft.ring.data_ids, self._claim, self._pack, pace=craft.pace)
         while self._asked:  # their answers come first
             self._keep(*self._asked.popleft())
         read = self._window.read(craft.eyes, place, seen, profile_of(path, craft.boundaries))

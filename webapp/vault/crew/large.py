@@ -12,6 +12,7 @@ from webapp.items import Eyes, Seen
 from webapp.vault.chunking import KIB, Profile, cuts
 from webapp.vault.glancing import Xattrs, is_as_seen
 from webapp.vault.ids import make_ref
+from webapp.vault.progress import unpaced
 
 WINDOW_BYTES = 8 * KIB * KIB
 _STEP_BYTES = 1 << 20
@@ -27,6 +28,7 @@ class Window:
             becomes of the file: others may count on them.
         pack: takes a chunk's id, itself, and the same with the segment's table in front of it;
             good until it returns.
+        pace: told of each stretch that was read; may wait.
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class Window:
         key: bytes,
         claim: Callable[[bytes], bytes],
         pack: Callable[[bytes, memoryview, memoryview], None],
+        *,
+        pace: Callable[[int], None] = unpaced,
     ) -> None:
-        self._key, self._claim, self._pack = key, claim, pack
+        self._key, self._claim, self._pack, self._pace = key, claim, pack, pace
         self._memory = memoryview(bytearray(_TABLE.size + WINDOW_BYTES))
         self._room = self._memory[_TABLE.size :]
 
@@ -66,6 +70,7 @@ class Window:
             got = os.readv(file, (room[filled : filled + min(_STEP_BYTES, left)],))
             if not got:
                 return None  # it shrank
+            self._pace(got)
             hasher.update(room[filled : filled + got])
             filled += got
             left -= got
