@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from webapp import clock
+from webapp.domain.sizes import exact
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -16,7 +17,13 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 def register(app: Flask) -> None:
     app.jinja_env.filters.update(
-        size=size, number=number, ago=ago, moment=moment, duration=length, short_id=short_id
+        size=size,
+        exact_size=exact,
+        number=number,
+        ago=ago,
+        moment=moment,
+        duration=length,
+        short_id=short_id,
     )
     app.jinja_env.globals.update(now=clock.now)
 

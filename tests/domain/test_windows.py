@@ -60,3 +60,48 @@ def test_a_window_of_no_day_never_opens():
     never = Window.of({"days": [], "from": "22:00", "to": "06:00"})
 
     assert windows.next_opening([never], local("2026-11-20 12:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "days", "words"),
+    [
+        ("mon-fri@22:00-06:00", [1, 2, 3, 4, 5], "Mon–Fri 22:00–06:00"),
+        ("sat,sun@00:00-00:00", [6, 7], "Sat, Sun all day"),
+        ("1-7@01:00-05:30", [1, 2, 3, 4, 5, 6, 7], "every day 01:00–05:30"),
+        ("Friday - Monday@20:00-24:00", [1, 5, 6, 7], "Mon, Fri, Sat, Sun 20:00–00:00"),
+        ("wed@06:00-06:00", [3], "Wed from 06:00 for 24 hours"),
+    ],
+)
+def test_a_window_is_typed_as_one_text(typed, days, words):
+    window = Window.parse(typed)
+
+    assert window.stored()["days"] == days
+    assert Window.of(window.stored()) == window
+    assert window.in_words() == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        ("", "DAYS@"),
+        ("22:00-06:00", "DAYS@"),
+        ("mon-fri 22:00-06:00", "DAYS@"),
+        ("@22:00-06:00", "DAYS@"),
+        (",@22:00-06:00", "at least one day"),
+        ("monster@22:00-06:00", "monster is not a day"),
+        ("8@22:00-06:00", "8 is not a day"),
+        ("mon@22-06", "hours and minutes"),
+        ("mon@24:00-06:00", "hours and minutes"),
+        ("mon@22:60-06:00", "hours and minutes"),
+    ],
+)
+def test_what_is_no_window_is_told_what_is_missing(typed, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        Window.parse(typed)
+
+
+def test_a_window_needs_a_day_of_the_week():
+    with pytest.raises(ValueError, match="at least one day"):
+        Window.typed([], "22:00", "06:00")
+    with pytest.raises(ValueError, match="Days are 1"):
+        Window.typed([8], "22:00", "06:00")

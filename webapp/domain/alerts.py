@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from webapp.domain import quotas
 from webapp.domain.schedules import Frequency
 
 
@@ -36,7 +37,6 @@ class Found:
 DISPATCH_GRACE = timedelta(minutes=10)
 PICK_UP_GRACE = timedelta(minutes=10)
 RETENTION_GRACE = timedelta(hours=36)
-SOFT_QUOTA_PERCENT = 80
 PROCESS_GRACE = timedelta(minutes=5)
 
 # How long a customer whose most frequent schedule is of this sort may be silent.
@@ -140,12 +140,12 @@ def retention_overdue(facts: ScheduleFacts, *, at: datetime) -> Found | None:
 
 
 def quota(used_bytes: int, quota_bytes: int | None) -> Found | None:
-    if not quota_bytes or used_bytes * 100 < quota_bytes * SOFT_QUOTA_PERCENT:
+    if not quotas.is_nearly_used_up(used_bytes, quota_bytes):
         return None
-    if used_bytes >= quota_bytes:
+    if quotas.is_used_up(used_bytes, quota_bytes):
         text = "The quota is used up: nothing new is captured. Restores work as before."
     else:
-        text = f"More than {SOFT_QUOTA_PERCENT} % of the quota is used."
+        text = f"{quotas.SOFT_PERCENT} % of the quota is used, or more."
     return Found(Condition.QUOTA, "tenant", text)
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from cronsim import CronSim, CronSimError
 
-from webapp.domain import slots
+from webapp.domain import quotas, slots
 from webapp.domain.restore_points import BackupType
 from webapp.domain.runs import RunState
 from webapp.domain.slots import ClockChange, Frequency, Slot, Timing
@@ -66,6 +66,7 @@ SKIPPED = {
     "schedule_archived": "The schedule was archived before the run began.",
     "schedule_unusable": "Its time cannot be understood any more. Edit the schedule.",
     "unknown_policy_type": "None of its policy types is known any more.",
+    quotas.CODE: quotas.REFUSAL,
 }
 
 
