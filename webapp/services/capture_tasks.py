@@ -14,7 +14,7 @@ from webapp.errors import Conflict, NotFound
 from webapp.extensions import db
 from webapp.models import BackupItem, BackupSet, Run, Source, Tenant, TenantStatus
 from webapp.services import access as gate
-from webapp.services import source_settings
+from webapp.services import quotas, source_settings
 from webapp.services.claims import Claim
 
 
@@ -33,6 +33,7 @@ class Task:
     files_before: int | None
     items_before: int | None
     explanation: str
+    host: str  # empty: this machine
 
     @property
     def set_metadata(self) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def preflight(claim: Claim) -> Task:
     tenant = db.session.get_one(Tenant, claim.tenant_id)
     if tenant.status is not TenantStatus.ACTIVE:
         raise Conflict(f"{tenant.name} is {tenant.status}; nothing is captured.")
+    quotas.require_room(tenant)
     access = gate.again(run.user_id, tenant, Permission.OPERATE)
     if run.source_id is None:
         raise NotFound("The run names no source.")
@@ -70,6 +72,7 @@ def preflight(claim: Claim) -> Task:
         files_before=sum(item.file_count for item in before) if before is not None else None,
         items_before=len(before) if before is not None else None,
         explanation=str(run.metadata_.get("explanation", "")),
+        host=source.host or "",
     )
     db.session.rollback()
     return task

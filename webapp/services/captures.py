@@ -10,7 +10,7 @@ from uuid import UUID
 from webapp import clock
 from webapp.connectors import registry
 from webapp.connectors.base import Surroundings
-from webapp.domain import redaction
+from webapp.domain import redaction, sizes
 from webapp.domain.outcomes import Counted, judge
 from webapp.domain.permissions import Permission
 from webapp.domain.restore_points import BackupType, SetStatus
@@ -20,6 +20,7 @@ from webapp.items import Json, Tally, path_of
 from webapp.models import Run, Source
 from webapp.services import access as gate
 from webapp.services import (
+    bandwidth,
     capture_report,
     holds,
     progress,
@@ -123,7 +124,9 @@ def carry_out(claim: Claim) -> Ending:
 def _take(
     claim: Claim, task: Task, around: Surroundings, vault: Vault, report: CaptureReport
 ) -> _Taken:
+    budget = bandwidth.Budget(claim, task.host)
     progress.phase(claim, "reading")
+    _say_how_fast(claim, budget.bytes_per_second)
     connector = registry.connect(task.kind, task.config, around)
     counted = CountedReport(report)
     source = connector.source(task.backup_type, counted)
@@ -135,6 +138,7 @@ def _take(
             reason=task.reason,
             metadata={"run_id": str(claim.run_id), "backup_type": task.backup_type},
             on_progress=_Watch(claim, report),
+            pace=budget,
         )
         facts: Mapping[str, Json] = source.facts()
     finally:
@@ -148,6 +152,12 @@ def _take(
         if problem.code == "changed_while_read"
     )
     return _Taken(snapshot=result.snapshot, tally=result.tally, contents=contents, torn=torn)
+
+
+def _say_how_fast(claim: Claim, bytes_per_second: int | None) -> None:
+    if bytes_per_second is not None:
+        rate = sizes.exact(bytes_per_second)
+        run_log.append(claim, f"Limits let it read {rate} a second at most.")
 
 
 def require_sound(vault: Vault, snapshot: Snapshot) -> None:

@@ -18,7 +18,7 @@ from webapp.errors import Conflict, Refused
 from webapp.extensions import db, doorbell
 from webapp.models import Run, Tenant, TenantStatus
 from webapp.models.columns import new_id
-from webapp.services import notify, schedule_slots
+from webapp.services import notify, quotas, schedule_slots
 from webapp.services.access import Access
 from webapp.services.claims import claim
 from webapp.services.run_ends import CLOSERS, Ending, end, finish, record
@@ -75,6 +75,7 @@ def request(
     Raises:
         Forbidden: the role is too small.
         Conflict: the tenant is suspended or leaving.
+        Refused: ``quota_exceeded``, of a new capture.
     """
     access.require(needs(run_type))
     _require_active(access.tenant)
@@ -82,6 +83,8 @@ def request(
     present = _active(tenant_id, key)
     if present is not None:
         return present, False
+    if run_type is RunType.CAPTURE:
+        quotas.require_room(access.tenant)
     run = _new_run(access, run_type, action, key=key, **columns)
     db.session.add(run)
     try:

@@ -130,6 +130,29 @@ def test_bytes_that_were_freed_are_told(nights, deleted, purge, enter, at_once, 
     assert _stored(enter) <= before
 
 
+def test_what_a_vault_holds_is_counted_anew(nights, deleted, purge, enter):
+    db.session.execute(update(VaultRecord).values(stored_bytes=17))  # somebody miscounted
+    db.session.commit()
+
+    purge()
+
+    with vaults.opened(enter().tenant.id) as vault:
+        held = sum(one.size_bytes for one in vault.objects())
+    assert db.session.scalars(select(VaultRecord.stored_bytes)).one() == held
+
+
+def test_while_a_capture_goes_on_nothing_is_counted_twice(nights, deleted, purge, enter):
+    db.session.execute(update(VaultRecord).values(stored_bytes=10**9))
+    source = db.session.scalars(select(Source)).first()
+    lease = clock.now() + timedelta(hours=1)
+    factories.run(source, status=RunState.RUNNING, finished_at=None, lease_until=lease)
+    db.session.commit()
+
+    purge()
+
+    assert db.session.scalars(select(VaultRecord.stored_bytes)).one() == 10**9
+
+
 def _stored(enter) -> int:
     folder = vaults.folder(enter().tenant.id) / "packs"
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

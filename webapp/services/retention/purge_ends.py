@@ -143,6 +143,8 @@ def _note(run: Run, done: Purge) -> None:
         return
     run.metadata_ = {**run.metadata_, **_figures(done.report)}
     _add_up(record, done.report)
+    if done.held_bytes is not None:  # captures that were stopped half way stored something, too
+        record.stored_bytes = done.held_bytes
 
 
 def _add_up(record: VaultRecord, report: PruneReport) -> None:

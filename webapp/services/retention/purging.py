@@ -18,6 +18,7 @@ from webapp import clock
 from webapp.domain.actors import SYSTEM
 from webapp.domain.acts import Act
 from webapp.domain.permissions import Permission
+from webapp.domain.runs import RunState, RunType
 from webapp.errors import Conflict, Refused
 from webapp.extensions import db
 from webapp.models import BackupSet, Run, RunItem, Source, Tenant, TenantStatus
@@ -45,6 +46,7 @@ class Purge:
     stuck: dict[str, str] = field(default_factory=dict)
     report: PruneReport | None = None
     error: VaultError | Refused | None = None
+    held_bytes: int | None = None  # by the vault afterwards, where nobody was storing anything
 
 
 def carry_out(claim: Claim) -> Ending:
@@ -153,6 +155,20 @@ def _free(claim: Claim, vault: Vault, done: Purge, *, may_free_most: bool) -> No
         may_condemn_most=may_free_most,
         on_progress=_Watch(claim),
     )
+    if not _is_being_filled(claim.tenant_id):
+        done.held_bytes = sum(one.size_bytes for one in vault.objects())
+
+
+def _is_being_filled(tenant_id: UUID) -> bool:
+    """Whether a run goes on that adds what it stores to what is counted when it ends."""
+    query = select(Run.id).where(
+        Run.tenant_id == tenant_id,
+        Run.status == RunState.RUNNING,
+        Run.run_type.in_((RunType.CAPTURE, RunType.RESTORE)),
+    )
+    found = db.session.scalars(query).first()
+    db.session.rollback()
+    return found is not None
 
 
 def _given_up(tenant_id: UUID) -> tuple[set[str], set[str]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from webapp.domain.quotas import CODE
 from webapp.domain.schedules import SKIPPED
 from webapp.errors import Refused
 from webapp.extensions import db
 from webapp.models import BackupSchedule, Run, Source, Tenant, TenantStatus
-from webapp.services import captures, holds
+from webapp.services import captures, holds, quotas
 from webapp.services.claims import Claim, writing
 from webapp.services.runs import Ending
 from webapp.services.schedules import keeping
@@ -32,12 +33,15 @@ def _why_not(claim: Claim) -> str:
     run = db.session.get_one(Run, claim.run_id)
     schedule = db.session.get_one(BackupSchedule, UUID(run.metadata_["schedule_id"]))
     source = db.session.get_one(Source, schedule.source_id)
-    if db.session.get_one(Tenant, claim.tenant_id).status is not TenantStatus.ACTIVE:
+    tenant = db.session.get_one(Tenant, claim.tenant_id)
+    if tenant.status is not TenantStatus.ACTIVE:
         return "tenant_not_active"
     if source.removed_at is not None:
         return "source_removed"
     if schedule.archived_at is not None:
         return "schedule_archived"
+    if tenant.id in quotas.used_up({tenant.id}):
+        return CODE
     if not holds.is_free(source.config):
         return "restore_running"
     return _choose_types(claim, run, source.kind)

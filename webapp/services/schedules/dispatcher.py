@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -20,13 +20,14 @@ from sqlalchemy import Row, Table, and_, bindparam, delete, select, update
 from webapp import clock
 from webapp.domain.actors import SYSTEM
 from webapp.domain.due import Wanted, wanted
+from webapp.domain.quotas import CODE
 from webapp.domain.runs import RunState, RunType
 from webapp.domain.schedules import SlotStatus, Trigger
 from webapp.domain.slots import next_after, whole_minute
 from webapp.extensions import db, doorbell
 from webapp.models import BackupSchedule, BackupScheduleRun, Run, Source, Tenant, TenantStatus
 from webapp.models.columns import new_id
-from webapp.services import audit, holds, schedule_slots
+from webapp.services import audit, holds, quotas, schedule_slots
 
 log = logging.getLogger(__name__)
 
@@ -112,10 +113,12 @@ def _due(at: datetime) -> list[_Due]:
 
 def _dispatch(batch: list[_Due], done: Dispatched) -> None:
     is_free = holds.look()
+    full = quotas.used_up({schedule.tenant_id for schedule in batch})
     slots, runs = [], {}
     for schedule in batch:
         for want in _wanted(schedule, done.at):
-            slot = _slot(schedule, want, code=want.skipped or _why_not(schedule, is_free))
+            code = want.skipped or _why_not(schedule, is_free, full)
+            slot = _slot(schedule, want, code=code)
             slots.append(slot)
             if not slot["error_code"]:
                 runs[slot["id"]] = _run(schedule, slot)
@@ -144,11 +147,15 @@ def _wanted(schedule: _Due, at: datetime) -> list[Wanted]:
         return [Wanted(minute=at, skipped="schedule_unusable")]
 
 
-def _why_not(schedule: _Due, is_free: Callable[[Mapping[str, object]], bool]) -> str:
+def _why_not(
+    schedule: _Due, is_free: Callable[[Mapping[str, object]], bool], full: Collection[UUID]
+) -> str:
     if schedule.tenant_status is not TenantStatus.ACTIVE:
         return "tenant_not_active"
     if schedule.removed_at is not None:
         return "source_removed"
+    if schedule.tenant_id in full:
+        return CODE
     return "" if is_free(schedule.config) else "restore_running"
 
 
