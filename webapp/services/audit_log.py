@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +16,10 @@ from webapp.domain.permissions import Permission
 from webapp.extensions import db
 from webapp.models import INSTALLATION_CHAIN, AuditEntry, Tenant
 from webapp.services import access as gate
-from webapp.services import audit
+from webapp.services import audit, csv_files
 from webapp.services.access import Access
 
 COLUMNS = ("seq", "at", "actor", "action", "resource", "reason", "details", "prev_hash", "hash")
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -95,11 +91,11 @@ def json_lines(chain: Chain, wanted: Filter) -> Iterator[str]:
 
 def csv_lines(chain: Chain, wanted: Filter) -> Iterator[str]:
     """CSV with a head, oldest first. No cell can be taken for a formula."""
-    yield _csv_line(COLUMNS)
+    yield csv_files.line(COLUMNS)
     for entry in _stream(chain, wanted):
         document = as_document(entry)
         document["details"] = json.dumps(document["details"], ensure_ascii=False)
-        yield _csv_line([_harmless(document[name]) for name in COLUMNS])
+        yield csv_files.line(document[name] for name in COLUMNS)
 
 
 def as_document(entry: AuditEntry) -> dict[str, Any]:
@@ -124,17 +120,6 @@ def _query(chain: Chain, wanted: Filter) -> Select[AuditEntry]:
     if wanted.until:
         query = query.where(AuditEntry.at < wanted.until)
     return query
-
-
-def _csv_line(cells: Any) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
-
-
-def _harmless(value: Any) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _moment(at: datetime | None) -> str | None:

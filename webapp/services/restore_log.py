@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -17,6 +15,7 @@ from webapp.errors import Forbidden
 from webapp.extensions import db
 from webapp.models import BackupSet, RestorePlan, RestoreRun, Run, RunItem, Source, Tenant
 from webapp.services import access as gate
+from webapp.services import csv_files
 from webapp.services.access import Access
 
 COLUMNS = (
@@ -25,7 +24,6 @@ COLUMNS = (
     "safety_set_id", "undo_of_run_id", "item", "action", "outcome", "reason_code", "before",
     "after",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def rows(
@@ -77,11 +75,11 @@ def items(who: Access | Actor, run_ids: Iterable[UUID]) -> dict[UUID, list[RunIt
 
 def csv_lines(who: Access | Actor, found: Iterable[dict[str, Any]]) -> Iterator[str]:
     """The log as CSV with a head, one line an item. No cell can be taken for a formula."""
-    yield _line(COLUMNS)
+    yield csv_files.line(COLUMNS)
     for row in found:
         listed = items(who, [UUID(row["run_id"])]).get(UUID(row["run_id"]), [])
         for facts in [_item(item) for item in listed] or [{}]:
-            yield _line([_harmless({**row, **facts}.get(name)) for name in COLUMNS])
+            yield csv_files.line({**row, **facts}.get(name) for name in COLUMNS)
 
 
 def _item(item: RunItem) -> dict[str, Any]:
@@ -153,15 +151,3 @@ def _row(run: Run, link: RestoreRun, plan: RestorePlan, *others: Any) -> dict[st
         "skipped": run.skipped,
         "digest": plan.approved_digest,
     }
-
-
-def _line(cells: Iterable[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue()
-
-
-def _harmless(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text

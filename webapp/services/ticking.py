@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from webapp.extensions import db
-from webapp.services import alerts, plan_states, retention, schedules, watching
+from webapp.services import alerts, plan_states, retention, schedules, usage, watching
 from webapp.services.notify import bell, digests, messages
 from webapp.services.second_person import deciding
 
@@ -48,6 +48,11 @@ def write_digests(at: datetime) -> None:
     digests.write_due(at)
 
 
+def sample_usage(at: datetime) -> None:
+    """What each customer uses today; once an hour, and from the day's first minute on."""
+    usage.sample(at)
+
+
 def forget_what_was_told(at: datetime) -> None:
     """Once an hour; nobody waits for it."""
     if at.minute == _HOURLY_MINUTE:
@@ -63,6 +68,7 @@ STEPS: tuple[Step, ...] = (
     watching.scheduler_lives,
     look_for_alerts,
     write_digests,
+    sample_usage,
     forget_what_was_told,
 )
 
