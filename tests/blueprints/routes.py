@@ -31,6 +31,8 @@ OF_ONESELF = {
 PLAIN = {
     "form": "csv",
     "status": "suspended",
+    "scope": "tenant",
+    "month": "2026-11",
     "secret": "no-such-secret",
     "filename": "img/mark.svg",
 }

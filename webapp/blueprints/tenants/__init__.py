@@ -15,7 +15,7 @@ from webapp.domain.permissions import Permission
 from webapp.errors import Invalid
 from webapp.forms.tenants import TenantForm
 from webapp.models import TenantStatus
-from webapp.services import alerts, holdings, tenants, unprotected
+from webapp.services import alerts, holdings, limits, quotas, tenants, unprotected
 from webapp.services.access import Access
 
 bp = Blueprint("tenants", __name__)
@@ -61,6 +61,8 @@ def show(access: Access) -> str:
         # What is overdue stands in the list of the unprotected, with what helps.
         alerts=alerts.of_tenant(access, without=(Condition.SOURCE_OVERDUE,)),
         exposed=unprotected.of_tenant(access, at=clock.now(), limit=MOST_EXPOSED),
+        limited=limits.overview(access),
+        standing=quotas.of(access),
         **abilities(access),
     )
 

@@ -27,6 +27,7 @@ _MAIN = (
     ("Tenants", "tenants.index", "building", ""),
     ("Runs", "runs.all", "activity", ""),
     ("Schedules", "schedules.all", "calendar-time", ""),
+    ("Limits", "limits.installation", "adjustments", "is_msp_admin"),
     ("Audit", "audit.installation", "clipboard-list", "is_msp_admin"),
 )
 _TENANT = (
@@ -41,6 +42,7 @@ _TENANT = (
     ("Requests", "requests.index", "users-group", "takes_two"),
     ("People", "people.index", "users", "can_manage"),
     ("Messages", "channels.index", "send", "can_manage"),
+    ("Limits", "limits.index", "adjustments", ""),
     ("Vault", "vaults.show", "shield-lock", "can_administer"),
 )
 
@@ -49,6 +51,7 @@ _FAMILIES = {
     "schedule_templates": "schedules",
     "recovery_targets": "tenants",
     "unprotected": "overview",
+    "usage": "limits",
 }
 
 
