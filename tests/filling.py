@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -56,10 +56,12 @@ def _of_type(column: Column[Any], number: int) -> Any:
         return UUID(int=number).hex  # how SQLite keeps an id
     if isinstance(column.type, JSON):
         return ["é\u2028"] if column.name in _LISTS else {"é": [1, None]}
+    words = f"{column.name} é 'quoted' \U0001f9ea"
     return {
-        str: f"{column.name} é 'quoted' \U0001f9ea",
+        str: words[: getattr(column.type, "length", None)],
         int: 2**40 if "bytes" in column.name or "size" in column.name else number,
         bool: True,
+        date: NOW.date(),
         datetime: NOW,
         UUID: UUID(int=number),
     }[kind]

@@ -30,6 +30,7 @@ _LOOKING = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 for_writing: ContextVar[bool] = ContextVar("for_writing", default=False)
 _row_locks: ContextVar[bool] = ContextVar("row_locks", default=False)
+_looks: ContextVar[bool] = ContextVar("looks", default=False)
 
 
 @contextmanager
@@ -44,6 +45,17 @@ def by_row_locks() -> Iterator[None]:
         yield
     finally:
         _row_locks.reset(token)
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Let transactions that begin in this block only read: they see one moment, however long they
+    last, nobody waits for them, and they wait for nobody."""
+    token = _looks.set(True)
+    try:
+        yield
+    finally:
+        _looks.reset(token)
 
 
 def options(url: str) -> dict[str, Any]:
@@ -79,6 +91,8 @@ def _only_reads() -> bool:
     """Pages that are only looked at must not wait for a writer."""
     if for_writing.get():
         return False
+    if _looks.get():
+        return True
     return has_request_context() and request.method in {"GET", "HEAD", "OPTIONS"}
 
 

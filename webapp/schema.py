@@ -34,6 +34,32 @@ def require_usable() -> None:
         raise NotAnswering(database.told(error)) from None
 
 
+def current() -> str | None:
+    """The version of the tables that the database has; None if it has none.
+
+    Raises:
+        NotAnswering: it went down this very moment.
+    """
+    try:
+        with db.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except DBAPIError as error:
+        raise NotAnswering(database.told(error)) from None
+
+
+def require_known(revision: str) -> None:
+    """Refuse tables that a later release made, before anything is done with them.
+
+    Raises:
+        ConfigError: this release does not know their version.
+    """
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    if revision not in {script.revision for script in scripts.walk_revisions()}:
+        raise ConfigError(
+            f"The database has version {revision}, made by a later release. Use that release."
+        )
+
+
 def require_newest() -> None:
     """Refuse a database that this release does not fit, before anything is read or written.
 
@@ -41,7 +67,7 @@ def require_newest() -> None:
         ConfigError: it is older (``lastgood init`` upgrades it) or newer than this release.
     """
     scripts = ScriptDirectory(str(MIGRATIONS))
-    found = _revision()
+    found = current()
     newest = scripts.get_current_head()
     if found == newest:
         return
@@ -53,11 +79,3 @@ def require_newest() -> None:
     raise ConfigError(
         f"The database has version {found}, made by a later release. Start that release instead."
     )
-
-
-def _revision() -> str | None:
-    try:
-        with db.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    except DBAPIError as error:  # it went down this very moment
-        raise NotAnswering(database.told(error)) from None

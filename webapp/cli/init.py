@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 import click
-import flask_migrate
 
 from webapp import clock, create_app, schema
+from webapp.cli.databases import upgrade
 from webapp.cli.framework import Console, actor_for, prints_data
 from webapp.domain.actors import Actor
 from webapp.errors import AppError
@@ -36,17 +34,12 @@ def init(email: str, console: Console) -> None:
     app = create_app(settings, unlock=False)
     with app.app_context():
         schema.require_usable()
-        _upgrade()
+        upgrade()
         installation.bind(settings, keys.create(settings))
         actor = actor_for(None)
         first = setup.first_admin(actor, email.strip().lower(), at=clock.now())
         has_demo = bool(first and settings.demo and _make_demo(actor))
     console.data(_document(settings, first, has_demo), lambda: _lines(settings, first))
-
-
-def _upgrade() -> None:
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    flask_migrate.upgrade()
 
 
 def _make_demo(actor: Actor) -> bool:
@@ -80,6 +73,7 @@ def _lines(settings: Settings, first: FirstAdmin | None) -> list[str]:
         "",
         "The password is not shown again. Change it under Account, and add a second factor.",
         f"Keep a copy of {settings.master_key_file} elsewhere: without it nothing can be restored.",
+        "To print it: lastgood console sheet --output sheet.html",
     ]
 
 

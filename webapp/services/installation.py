@@ -23,6 +23,11 @@ def bind(settings: Settings, ring: KeyRing | None) -> None:
     redaction.know(settings.secret_key, settings.smtp_url)
 
 
+def bound() -> tuple[Settings | None, KeyRing | None]:
+    """What was bound last, to be bound again."""
+    return _Bound.settings, _Bound.ring
+
+
 def settings() -> Settings:
     if _Bound.settings is None:
         raise ConfigError("create_app() has not been called.")

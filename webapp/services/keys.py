@@ -108,6 +108,35 @@ def create(settings: Settings) -> KeyRing:
     return ring
 
 
+def parsed(text: str) -> bytes:
+    """A master key as it lies in its file, or as a person types it from a sheet.
+
+    Raises:
+        ConfigError: it is no key.
+    """
+    try:
+        master = bytes.fromhex(text.replace("-", " "))
+    except ValueError:
+        master = b""
+    if len(master) != 32:
+        raise ConfigError("This is no master key: it has 64 digits, 0 to 9 and a to f.")
+    return master
+
+
+def put_back(settings: Settings, master: bytes) -> KeyRing:
+    """Write the files of a restored installation: its master key, and a new key for sessions."""
+    _create_file(settings.master_key_file, master.hex())
+    if not settings.secret_key:
+        _create_file(_secret_file(settings), secrets.token_hex(32))
+    return _read(settings, expected=fingerprint_of(master))
+
+
+def adopt_secret(ring: KeyRing) -> None:
+    """Let the database expect this key for sessions from now on; the caller commits."""
+    row = db.session.get_one(Installation, 1)
+    row.secret_key_check = _secret_check(ring.secret)
+
+
 def seal(ring: KeyRing, text: str, *, purpose: str) -> str:
     """Encrypt a small secret for the database. To unseal it is to state the same purpose."""
     nonce = os.urandom(_NONCE_BYTES)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from webapp import clock
 from webapp.database import by_row_locks
 from webapp.extensions import db
+from webapp.hosts import open_files
 from webapp.models import ProcessSign
 from webapp.models.columns import new_id
 
@@ -89,3 +90,17 @@ def trouble() -> str:
     if row.queue_problem:
         return "The queue does not answer: what is started waits until it does."
     return ""
+
+
+def living(at: datetime) -> list[str]:
+    """Workers and schedulers that live, each in words. Those of this host are looked for; others
+    count until they have not shown themselves for a while."""
+    newest = select(ProcessSign).where(ProcessSign.seen_at > at - max(_LATELY.values()))
+    signs = db.session.scalars(newest.order_by(ProcessSign.kind, ProcessSign.seen_at)).all()
+    return [f"{one.kind} {one.pid} on {one.host}" for one in signs if _lives(one, at)]
+
+
+def _lives(sign: ProcessSign, at: datetime) -> bool:
+    if sign.host == socket.gethostname():
+        return open_files.is_running(sign.pid)
+    return at - sign.seen_at < _LATELY[sign.kind]

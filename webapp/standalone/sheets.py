@@ -3,23 +3,18 @@ when ``keys/`` is lost, with Lastgood or with the reader script alone."""
 
 from __future__ import annotations
 
-import html
 import shlex
-import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
+from webapp.standalone import paper
+from webapp.standalone.paper import Paper
 from webapp.standalone.vaults import Where, opened
 from webapp.vault.keys import Passphrase
 from webapp.vault.storage.addresses import in_full
 from webapp.vault.transfer import sheets
-
-if TYPE_CHECKING:
-    from segno import QRCode
 
 _ABOUT = (
     "This sheet holds the vault's key, locked with a passphrase that is not on it. The two "
@@ -92,75 +87,20 @@ def make(where: Where) -> Sheet:
 
 def as_text(sheet: Sheet) -> str:
     """For a terminal or a plain printer; the code in block letters."""
-    facts = [f"{name + ':':<13}{value}" for name, value in sheet.facts]
-    parts = [
-        "Lastgood recovery sheet",
-        "\n".join(facts),
-        textwrap.fill(_ABOUT, 78),
-        "\n".join(_folded(step) for step in sheet.steps),
-    ]
-    parts += [sheet.block.rstrip(), "\n".join(_code_lines(_code(sheet)))]
-    return "\n\n".join(parts) + "\n"
-
-
-def _folded(step: str) -> str:
-    return step if step.startswith(" ") else textwrap.fill(step, 78)
+    return paper.as_text(_paper(sheet))
 
 
 def as_html(sheet: Sheet) -> str:
     """One page to print, with nothing outside it and no script."""
-    facts = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>\n"
-        for name, value in sheet.facts
+    return paper.as_html(_paper(sheet))
+
+
+def _paper(sheet: Sheet) -> Paper:
+    return Paper(
+        title="Lastgood recovery sheet",
+        facts=sheet.facts,
+        about=_ABOUT,
+        steps=sheet.steps,
+        code=sheet.code,
+        block=sheet.block,
     )
-    steps = "".join(_step(step) for step in sheet.steps)
-    picture = _code(sheet).svg_inline(scale=4, border=4, omitsize=False)
-    block = html.escape(sheet.block, quote=False)
-    return _PAGE.format(facts=facts, about=_ABOUT, steps=steps, code=picture, block=block)
-
-
-def _step(step: str) -> str:
-    tag = "pre" if step.startswith(" ") else "p"
-    return f"<{tag}>{html.escape(step.strip())}</{tag}>\n"
-
-
-def _code(sheet: Sheet) -> QRCode:
-    import segno
-
-    return segno.make(sheet.code, error="m", micro=False)
-
-
-def _code_lines(code: QRCode) -> Iterator[str]:
-    """Two rows of modules in one line of text."""
-    rows = [list(map(bool, row)) for row in code.matrix_iter(border=2)]
-    if len(rows) % 2:
-        rows.append([False] * len(rows[0]))
-    for upper, lower in zip(rows[::2], rows[1::2], strict=True):
-        yield "".join(" ▀▄█"[up + 2 * low] for up, low in zip(upper, lower, strict=True)).rstrip()
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>Lastgood recovery sheet</title>
-<style>
-body {{ font: 11pt/1.4 sans-serif; max-width: 18cm; margin: 1cm auto }}
-body {{ color: #000; background: #fff }}
-th {{ text-align: left; padding-right: 1em; vertical-align: top }}
-td, pre {{ font-family: monospace; overflow-wrap: anywhere }}
-pre {{ font-size: 9pt; white-space: pre-wrap }}
-svg {{ width: 9cm; height: 9cm; display: block }}
-</style>
-</head>
-<body>
-<h1>Lastgood recovery sheet</h1>
-<table>
-{facts}</table>
-<p>{about}</p>
-{code}
-<pre>
-{block}</pre>
-{steps}</body>
-</html>
-"""

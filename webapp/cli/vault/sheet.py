@@ -33,7 +33,7 @@ def sheet(where: Where, output: Path | None, console: Console) -> None:
         raise click.UsageError("FILE must end in .html or .txt; print the first to get a PDF.")
     made = sheets.make(where)
     if output is not None:
-        _write(output, _WRITERS[output.suffix.lower()](made))
+        write(output, _WRITERS[output.suffix.lower()](made))
     facts = {
         "vault_id": made.vault_id,
         "key": made.slot_id,
@@ -45,7 +45,7 @@ def sheet(where: Where, output: Path | None, console: Console) -> None:
     console.data(facts, lambda: lines)
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """For the owner's eyes only; an existing file is not overwritten."""
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
