@@ -95,7 +95,7 @@ def test_databases_are_cut_finely(path, profile):
 
 
 def test_every_chunk_of_a_profile_fits_the_window():
-    assert all(4 * profile.largest <= WINDOW_BYTES for profile in PROFILES.values())
+    assert all(2 * profile.largest <= WINDOW_BYTES for profile in PROFILES.values())
 
 
 def test_a_secret_order_of_bytes_is_pinned_and_a_permutation():

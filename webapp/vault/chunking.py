@@ -18,7 +18,7 @@ except ImportError:  # no wheel for this Python; the same cuts, slowly
     from fastcdc.fastcdc_py import fastcdc_py as _cut
 
 KIB = 1024
-WINDOW_BYTES = 16 * KIB * KIB
+WINDOW_BYTES = 8 * KIB * KIB
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ class Backup:
             threads=order.threads,
             storers=engine.storage.parallel_puts,
         )
-        if is_helped:
+        if is_helped or engine.storage.parallel_puts > 1:  # more packs are in memory
             pipeline.full_bytes = HALF_BYTES
         return pipeline
 

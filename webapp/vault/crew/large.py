@@ -9,12 +9,11 @@ from collections.abc import Callable
 from blake3 import blake3
 
 from webapp.items import Eyes, Seen
-from webapp.vault.chunking import KIB, Profile, cuts
+from webapp.vault.chunking import WINDOW_BYTES, Profile, cuts
 from webapp.vault.glancing import Xattrs, is_as_seen
 from webapp.vault.ids import make_ref
 from webapp.vault.progress import unpaced
 
-WINDOW_BYTES = 8 * KIB * KIB
 _STEP_BYTES = 1 << 20
 _TABLE = struct.Struct("<II")  # of a segment with one chunk, which follows it
 
