@@ -82,9 +82,9 @@ torture: setup-dev  ## all campaigns
 	@$(PYTEST) -n 2 --dist loadfile --postgresql=everywhere -m "postgresql and $(UNIT)"
 
 bench: setup-dev  ## measure speed on this machine; beside restic and borg in a small form
-	@.ci/packages restic borgbackup strace mariadb-server || true
+	@.ci/packages restic borgbackup strace mariadb-server postgresql || true
 	@for script in bench/[a-z]*.py; do \
-	    case "$$script" in *peers.py|*overview.py) quick=--quick ;; *) quick= ;; esac; \
+	    case "$$script" in *engine.py|*index.py|*upkeep.py) quick= ;; *) quick=--quick ;; esac; \
 	    $(BIN)/python -m "bench.$$(basename "$$script" .py)" $$quick || exit 1; \
 	done
 

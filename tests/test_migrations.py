@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 import flask_migrate
 import pytest
@@ -16,6 +17,7 @@ from webapp import create_app, schema
 from webapp.domain.actors import SYSTEM
 from webapp.errors import ConfigError
 from webapp.extensions import db
+from webapp.models import Notification
 from webapp.services import audit
 
 REPLACE = {
@@ -151,3 +153,20 @@ def test_a_database_that_cannot_store_every_letter_is_refused(cluster, settings)
     with app.app_context(), pytest.raises(ConfigError, match="UTF8"):
         schema.require_usable()
     cluster.drop("latin")
+
+
+def test_what_was_told_of_a_run_before_names_it_afterwards(settings, empty_database):
+    app = create_app(replace(settings, database_url=empty_database), unlock=False)
+    with app.app_context():
+        flask_migrate.upgrade(revision="0004")
+        with db.engine.begin() as connection:
+            fill(connection)
+            told = {"payload": f'{{"run_id": "{UUID(int=7)}"}}', "type": "run_status"}
+            connection.execute(
+                text("UPDATE notifications SET payload = :payload, type = :type"), told
+            )
+        flask_migrate.upgrade()
+
+        assert db.session.scalars(select(Notification.run_id)).all() == [UUID(int=7)]
+        db.session.remove()
+        db.engine.dispose()

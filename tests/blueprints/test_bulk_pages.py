@@ -150,3 +150,18 @@ def test_a_waiting_run_says_until_when_and_why(app, cast, many, facts, words):
     page = cast.bob.get(f"/t/acme/runs/{run_id}").text
 
     assert words in page
+
+
+def test_many_items_are_shown_part_by_part(app, cast, many, monkeypatch):
+    monkeypatch.setattr("webapp.blueprints.bulk._ITEMS", 2)
+    cast.olga.post(f"{BULK}/capture", data={"item": many})
+    run_id, facts = only_run(app)
+
+    first = cast.bob.get(f"{BULK}/{run_id}").text
+    second = cast.bob.get(f"{BULK}/{run_id}?offset=2").text
+
+    assert [item in first for item in facts["items"]] == [True, True, False]
+    assert [item in second for item in facts["items"]] == [False, False, True]
+    assert f"{run_id}?offset=2" in first
+    assert f"{run_id}/items?offset=2" in second
+    assert "0 of 3" in second

@@ -11,7 +11,7 @@ from webapp.domain.actors import Actor
 from webapp.domain.permissions import ROLES, Permission, Role, permissions_of
 from webapp.errors import Forbidden, NotFound
 from webapp.extensions import db
-from webapp.models import Run, Source, Tenant, User
+from webapp.models import Run, Source, Tenant, TenantStatus, User
 from webapp.models.columns import new_id
 from webapp.services import access
 
@@ -117,3 +117,25 @@ def test_a_role_may_what_its_line_says_and_no_more(role, may, may_not):
 def test_the_content_right_can_be_granted_by_itself():
     assert Permission.VIEW_CONTENT not in permissions_of(Role.VIEWER, content=False)
     assert Permission.VIEW_CONTENT in permissions_of(Role.VIEWER, content=True)
+
+
+@pytest.mark.parametrize("permission", [Permission.VIEW_AUDIT, Permission.OPERATE], ids=str)
+@pytest.mark.parametrize("name", ["root", "alice", "bob", "audrey", "charlie"])
+@pytest.mark.parametrize("status", [TenantStatus.ACTIVE, TenantStatus.SUSPENDED], ids=str)
+def test_tenants_where_one_may_do_something_are_those_that_let_one_in(
+    people, context, name, permission, status
+):
+    tenant = db.session.scalars(select(Tenant).where(Tenant.slug == "acme")).one()
+    tenant.status = status
+    db.session.commit()
+    actor = _actor(name)
+
+    def lets_in(slug: str) -> bool:
+        try:
+            return bool(access.enter(actor, slug, permission))
+        except Forbidden:
+            return False
+
+    found = [tenant.slug for tenant in access.tenants_where(actor, permission)]
+
+    assert found == [slug for slug in ("acme", "globex") if lets_in(slug)]

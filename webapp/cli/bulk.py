@@ -90,7 +90,7 @@ def list_(tenant: str, limit: int, actor: Actor, console: Console) -> None:
     Example: lastgood bulk list acme
     """
     access = gate.enter(actor, tenant, Permission.VIEW)
-    rows = bulk_runs.latest(access, limit=limit)
+    rows = bulk_runs.latest(access, limit=limit, with_items=True)
     console.data(
         [_document(row) for row in rows],
         lambda: [

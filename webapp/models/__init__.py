@@ -18,7 +18,7 @@ from webapp.models.notifications import (
 from webapp.models.people import LinkPurpose, Membership, OneTimeLink, SignInFailure, User
 from webapp.models.processes import ProcessSign
 from webapp.models.restores import PlanItem, RestorePlan, RestoreRun
-from webapp.models.runs import Run, RunEvent, RunItem
+from webapp.models.runs import IS_ACTIVE, IS_BULK, IS_RESTORE, Run, RunEvent, RunItem
 from webapp.models.schedules import BackupSchedule, BackupScheduleRun, ScheduleTemplate
 from webapp.models.sources import Source
 from webapp.models.tenants import Tenant, TenantStatus
@@ -26,6 +26,9 @@ from webapp.models.vaults import VaultRecord
 
 __all__ = [
     "INSTALLATION_CHAIN",
+    "IS_ACTIVE",
+    "IS_BULK",
+    "IS_RESTORE",
     "ActRequest",
     "Alert",
     "AuditEntry",

@@ -26,6 +26,7 @@ class AuditEntry(Identified, Model):
     __table_args__ = (
         UniqueConstraint("chain", "seq"),
         Index("ix_audit_logs_chain_at", "chain", "at"),
+        Index("ix_audit_logs_action", "chain", "action", "seq"),
     )
 
     chain: Mapped[UUID]

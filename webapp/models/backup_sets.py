@@ -15,6 +15,8 @@ from webapp.models.columns import SafeText, TenantOwned, UtcTime, tenant_args, w
 from webapp.models.sources import Source
 
 _IS_GOOD = text("status = 'completed' AND backup_type != 'pre-restore' AND deleted_at IS NULL")
+_IS_THERE = text("deleted_at IS NULL")
+_IS_TRASH = text("deleted_at IS NOT NULL AND purged_at IS NULL")
 
 
 class BackupSet(TenantOwned, Model):
@@ -27,7 +29,6 @@ class BackupSet(TenantOwned, Model):
         ForeignKeyConstraint(["tenant_id", "source_id"], ["sources.tenant_id", "sources.id"]),
         ForeignKeyConstraint(["tenant_id", "run_id"], ["runs.tenant_id", "runs.id"]),
         UniqueConstraint("run_id", "backup_type"),
-        Index("ix_backup_sets_source", "tenant_id", "source_id", "finished_at"),
         # The newest complete one of each source, for pages over thousands of them. What the
         # condition names are columns, too: only then are no rows read.
         Index(
@@ -40,6 +41,32 @@ class BackupSet(TenantOwned, Model):
             "deleted_at",
             sqlite_where=_IS_GOOD,
             postgresql_where=_IS_GOOD,
+        ),
+        # In order of time, and how many there are and what they take, without a look at the rows.
+        Index(
+            "ix_backup_sets_source",
+            "tenant_id",
+            "source_id",
+            "finished_at",
+            "deleted_at",
+            "status",
+            "backup_type",
+            "stored_size",
+        ),
+        Index(
+            "ix_backup_sets_living",
+            "tenant_id",
+            "finished_at",
+            "id",
+            sqlite_where=_IS_THERE,
+            postgresql_where=_IS_THERE,
+        ),
+        Index(
+            "ix_backup_sets_trash",
+            "tenant_id",
+            "deleted_at",
+            sqlite_where=_IS_TRASH,
+            postgresql_where=_IS_TRASH,
         ),
     )
 

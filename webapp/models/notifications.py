@@ -34,11 +34,15 @@ class Notification(TenantOwned, Model):
 
     __tablename__ = "notifications"
     __table_args__ = tenant_args(
-        "notifications", Index("ix_notifications_user", "user_id", "read_at", "created_at")
+        "notifications",
+        Index("ix_notifications_user", "user_id", "read_at", "created_at"),
+        Index("ix_notifications_newest", "user_id", "created_at", "id"),
+        Index("ix_notifications_run", "user_id", "run_id"),
     )
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     type: Mapped[str]  # run_status, alert, request
+    run_id: Mapped[UUID | None]  # what it is about; no key, since it outlives the run
     payload: Mapped[dict[str, Any]] = mapped_column(SafeJson, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)

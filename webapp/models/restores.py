@@ -42,6 +42,9 @@ class RestorePlan(TenantOwned, Model):
         ForeignKeyConstraint(
             ["tenant_id", "target_source_id"], ["sources.tenant_id", "sources.id"]
         ),
+        Index("ix_restore_plans_newest", "tenant_id", "created_at", "id"),
+        Index("ix_restore_plans_run", "run_id"),
+        Index("ix_restore_plans_undo", "undo_of_run_id"),
     )
 
     backup_set_id: Mapped[UUID]
@@ -133,6 +136,7 @@ class RestoreRun(TenantOwned, Model):
         ForeignKeyConstraint(
             ["tenant_id", "safety_set_id"], ["backup_sets.tenant_id", "backup_sets.id"]
         ),
+        Index("ix_restore_runs_plan", "plan_id"),
         UniqueConstraint("run_id"),
     )
 

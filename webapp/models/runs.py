@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     UniqueConstraint,
+    literal_column,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -36,6 +37,11 @@ _IS_CAPTURED = text(
     "run_type = 'capture_run' AND status IN ({})".format(
         ", ".join(f"'{state}'" for state in ENDED_BY_ITSELF)
     )
+)
+_IS_RETRY = text("parent_run_id IS NOT NULL")
+_RARE = (
+    ("ix_runs_restores", text(f"run_type = '{RunType.RESTORE}'")),
+    ("ix_runs_bulk", text(f"run_type = '{RunType.BULK}'")),
 )
 
 
@@ -61,8 +67,12 @@ class Run(TenantOwned, Model):
             sqlite_where=_IS_ACTIVE,
             postgresql_where=_IS_ACTIVE,
         ),
-        Index("ix_runs_tenant_queued", "tenant_id", "queued_at"),
-        Index("ix_runs_status_lease", "status", "lease_until"),
+        # Lists, newest first: of a tenant, of a state, of everybody. They end with the id, so that
+        # a list is in order, and goes on behind a row, without sorting.
+        Index("ix_runs_tenant_queued", "tenant_id", "queued_at", "id"),
+        Index("ix_runs_tenant_status", "tenant_id", "status", "queued_at", "id"),
+        Index("ix_runs_status_queued", "status", "queued_at", "id"),
+        Index("ix_runs_queued", "queued_at", "id"),
         Index("ix_runs_source", "tenant_id", "source_id", "queued_at"),
         # How the newest capture of each source ended, and how those of the last days did. The
         # words that the condition names are columns, too: only then are no rows read.
@@ -84,6 +94,17 @@ class Run(TenantOwned, Model):
             "run_type",
             sqlite_where=_IS_CAPTURED,
             postgresql_where=_IS_CAPTURED,
+        ),
+        *(
+            Index(name, "tenant_id", "queued_at", "id", sqlite_where=only, postgresql_where=only)
+            for name, only in _RARE
+        ),
+        Index(
+            "ix_runs_parent",
+            "tenant_id",
+            "parent_run_id",
+            sqlite_where=_IS_RETRY,
+            postgresql_where=_IS_RETRY,
         ),
     )
 
@@ -155,6 +176,13 @@ class Run(TenantOwned, Model):
             self.finished_at = at
 
 
+# Said as the partial indexes say it: with parameters in it, a database does not know that it may
+# use one.
+IS_ACTIVE = Run.status.in_([literal_column(f"'{state}'") for state in ACTIVE])
+IS_RESTORE = Run.run_type == literal_column(f"'{RunType.RESTORE}'")
+IS_BULK = Run.run_type == literal_column(f"'{RunType.BULK}'")
+
+
 class RunItem(TenantOwned, Model):
     """Outcome of one item, exactly one a run and key.
 
@@ -167,6 +195,7 @@ class RunItem(TenantOwned, Model):
         "run_items",
         ForeignKeyConstraint(["tenant_id", "run_id"], ["runs.tenant_id", "runs.id"]),
         UniqueConstraint("run_id", "item_key"),
+        Index("ix_run_items_run", "tenant_id", "run_id", "position"),
     )
 
     run_id: Mapped[UUID]

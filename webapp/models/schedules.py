@@ -108,6 +108,7 @@ class BackupScheduleRun(TenantOwned, Model):
         ),
         UniqueConstraint("schedule_id", "scheduled_for"),
         Index("ix_backup_schedule_runs_run", "run_id"),
+        Index("ix_backup_schedule_runs_set", "backup_set_id"),
     )
 
     schedule_id: Mapped[UUID]

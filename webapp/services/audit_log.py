@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from webapp.domain.actors import Actor
 from webapp.domain.permissions import Permission
@@ -68,8 +68,18 @@ def newest(
 
 
 def actions(chain: Chain) -> list[str]:
-    """Every action that the chain holds, for a filter's list."""
-    query = select(AuditEntry.action).where(AuditEntry.chain == chain.id).distinct()
+    """Every action that the chain holds, for a filter's list.
+
+    From one to the next by index: a chain of a million links has some forty of them.
+    """
+    mine = AuditEntry.chain == chain.id
+    first = select(func.min(AuditEntry.action).label("action")).where(mine)
+    found = first.cte("found", recursive=True)
+    following = select(func.min(AuditEntry.action)).where(mine, AuditEntry.action > found.c.action)
+    found = found.union_all(
+        select(following.correlate(found).scalar_subquery()).where(found.c.action.is_not(None))
+    )
+    query = select(found.c.action).where(found.c.action.is_not(None))
     return sorted(db.session.scalars(query))
 
 

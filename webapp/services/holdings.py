@@ -10,7 +10,7 @@ from webapp.domain.permissions import Permission
 from webapp.extensions import db
 from webapp.models import Run, Source, VaultRecord
 from webapp.services import access as gate
-from webapp.services import people, source_pages
+from webapp.services import people, run_views, source_pages
 from webapp.services.access import Access
 from webapp.services.source_pages import SourceRow
 
@@ -54,8 +54,7 @@ def of(access: Access) -> Holdings:
 
 
 def _recent_runs(access: Access) -> list[Run]:
-    query = gate.rows(Run, access).order_by(Run.queued_at.desc()).limit(_RECENT)
-    return list(db.session.scalars(query))
+    return run_views.latest(access, limit=_RECENT)
 
 
 def _gaps(access: Access, held: Iterable[SourceRow]) -> list[Gap]:

@@ -37,14 +37,15 @@ def next_due(*, owner: str, at: datetime) -> Claim | None:
     db.session.rollback()
     held = _first(_abandoned(at), owner=owner, at=at)
     if held is None:
-        may_begin = (one.run_id for one, why in look(at) if not why)
+        may_begin = (one.run_id for one, why in look(at, of_each=1) if not why)
         held = _first(may_begin, owner=owner, at=at)
     db.session.commit()
     return held
 
 
-def look(at: datetime) -> Board:
-    """What is due, in order, each with what holds it back. Some of each tenant, type and host."""
+def look(at: datetime, *, of_each: int = FROM_EACH) -> Board:
+    """What is due, in order, each with what holds it back. So many of each tenant, type and host,
+    those that wait longest: who takes one needs the first of each, whatever else waits."""
     waiting = [
         Waiting(
             run_id=row.id,
@@ -53,7 +54,7 @@ def look(at: datetime) -> Board:
             run_type=row.run_type,
             queued_at=row.queued_at,
         )
-        for row in db.session.execute(_due(at))
+        for row in db.session.execute(_due(at, of_each))
     ]
     if not waiting:
         return []
@@ -110,7 +111,7 @@ def _abandoned(at: datetime) -> list[UUID]:
     return [run_id for run_id, run_type in sorted(found, key=lambda row: CLASSES[row.run_type])]
 
 
-def _due(at: datetime) -> Any:
+def _due(at: datetime, of_each: int) -> Any:
     place = func.row_number().over(
         partition_by=(Run.tenant_id, Run.run_type, _host), order_by=(Run.queued_at, Run.id)
     )
@@ -123,7 +124,7 @@ def _due(at: datetime) -> Any:
         .where(is_due(at))
         .subquery()
     )  # fmt: skip
-    return select(ranked).where(ranked.c.place <= FROM_EACH)
+    return select(ranked).where(ranked.c.place <= of_each)
 
 
 def _tell(tenant_id: UUID, run_type: RunType, host: str, *, why: str, at: datetime) -> None:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, or_, select, union_all
 
 from webapp.domain.actors import Actor
+from webapp.domain.marks import Page
 from webapp.domain.permissions import Permission
 from webapp.errors import Forbidden
 from webapp.extensions import db
-from webapp.models import BackupSet, RestorePlan, RestoreRun, Run, RunItem, Source, Tenant
+from webapp.models import (
+    IS_RESTORE,
+    BackupSet,
+    RestorePlan,
+    RestoreRun,
+    Run,
+    RunItem,
+    Source,
+    Tenant,
+)
 from webapp.services import access as gate
 from webapp.services import csv_files
 from webapp.services.access import Access
+from webapp.services.paging import behind
 
 COLUMNS = (
     "tenant", "run_id", "plan_id", "status", "requested_by", "requested_at", "approved_by",
@@ -24,6 +35,7 @@ COLUMNS = (
     "safety_set_id", "undo_of_run_id", "item", "action", "outcome", "reason_code", "before",
     "after",
 )  # fmt: skip
+_LONG = Page(500)
 
 
 def rows(
@@ -33,7 +45,7 @@ def rows(
     until: datetime | None = None,
     actor_text: str = "",
     tenant: str = "",
-    limit: int = 500,
+    page: Page = _LONG,
 ) -> list[dict[str, Any]]:
     """Live restores, newest first: one row a run.
 
@@ -42,11 +54,13 @@ def rows(
         tenant: with an actor, only the tenant of this slug.
         since, until: by the moment the run was queued; *until* itself is outside.
         actor_text: part of the name of who asked, approved or started.
+        page: which part of the list.
 
     Raises:
         Forbidden: the role shows no audit log.
     """
-    query = _query(_tenants(who, tenant)).limit(limit)
+    query = _query(_tenants(who, tenant)).limit(page.limit)
+    query = query.where(behind(page.before, Run.queued_at, Run.id))
     if since is not None:
         query = query.where(Run.queued_at >= since)
     if until is not None:
@@ -57,29 +71,53 @@ def rows(
     return [_row(*found) for found in db.session.execute(query)]
 
 
-def items(who: Access | Actor, run_ids: Iterable[UUID]) -> dict[UUID, list[RunItem]]:
-    """Every item of these runs with its state before and after, in the order of the work.
+def items(
+    who: Access | Actor, run_ids: Collection[UUID], *, most: int | None = None
+) -> dict[UUID, list[RunItem]]:
+    """The items of these runs with their state before and after, in the order of the work.
 
     Runs that are not the asker's to see are left out.
+
+    Args:
+        most: so many of each run, for a page: a restore may have written a hundred thousand.
     """
-    query = (
-        select(RunItem)
-        .where(RunItem.run_id.in_(list(run_ids)), RunItem.tenant_id.in_(_tenants(who, "")))
-        .order_by(RunItem.run_id, RunItem.position)
-    )
-    found: dict[UUID, list[RunItem]] = {}
-    for item in db.session.scalars(query):
-        found.setdefault(item.run_id, []).append(item)
-    return found
+    return _items(_tenants(who, ""), run_ids, most=most) if run_ids else {}
 
 
 def csv_lines(who: Access | Actor, found: Iterable[dict[str, Any]]) -> Iterator[str]:
     """The log as CSV with a head, one line an item. No cell can be taken for a formula."""
     yield csv_files.line(COLUMNS)
+    tenant_ids: list[UUID] = []
     for row in found:
-        listed = items(who, [UUID(row["run_id"])]).get(UUID(row["run_id"]), [])
+        run_id, tenant_ids = UUID(row["run_id"]), tenant_ids or _tenants(who, "")
+        listed = _items(tenant_ids, [run_id]).get(run_id, [])
         for facts in [_item(item) for item in listed] or [{}]:
             yield csv_files.line({**row, **facts}.get(name) for name in COLUMNS)
+
+
+def _items(
+    tenant_ids: list[UUID], run_ids: Collection[UUID], *, most: int | None = None
+) -> dict[UUID, list[RunItem]]:
+    query = select(Run.tenant_id, Run.id).where(
+        Run.id.in_(list(run_ids)), Run.tenant_id.in_(tenant_ids)
+    )
+    seen = db.session.execute(query).all()
+    if not seen:
+        return {}
+    found: dict[UUID, list[RunItem]] = {run_id: [] for _, run_id in seen}
+    first = [
+        select(RunItem.id)
+        .where(RunItem.tenant_id == tenant_id, RunItem.run_id == run_id)
+        .order_by(RunItem.position)
+        .limit(most)
+        .subquery()
+        for tenant_id, run_id in seen
+    ]
+    ids = union_all(*(select(one.c.id) for one in first))
+    items = db.session.scalars(select(RunItem).where(RunItem.id.in_(ids)))
+    for item in sorted(items, key=lambda item: item.position):
+        found[item.run_id].append(item)
+    return found
 
 
 def _item(item: RunItem) -> dict[str, Any]:
@@ -97,14 +135,8 @@ def _tenants(who: Access | Actor, slug: str) -> list[UUID]:
     if isinstance(who, Access):
         who.require(Permission.VIEW_AUDIT)
         return [who.tenant.id]
-    found = []
-    for tenant in gate.tenants_of(who):
-        try:
-            gate.enter_tenant(who, tenant, Permission.VIEW_AUDIT)
-        except Forbidden:
-            continue
-        if not slug or tenant.slug == slug:
-            found.append(tenant.id)
+    seen = gate.tenants_where(who, Permission.VIEW_AUDIT)
+    found = [tenant.id for tenant in seen if not slug or tenant.slug == slug]
     if not found:
         raise Forbidden
     return found
@@ -118,7 +150,7 @@ def _query(tenant_ids: list[UUID]) -> Select[*tuple[Any, ...]]:
         .join(BackupSet, BackupSet.id == RestoreRun.backup_set_id)
         .join(Source, Source.id == RestorePlan.target_source_id)
         .join(Tenant, Tenant.id == Run.tenant_id)
-        .where(Run.tenant_id.in_(tenant_ids), ~RestoreRun.is_dry_run)
+        .where(Run.tenant_id.in_(tenant_ids), IS_RESTORE, ~RestoreRun.is_dry_run)
         .order_by(Run.queued_at.desc(), Run.id.desc())
     )
 

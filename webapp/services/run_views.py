@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_
+from sqlalchemy.orm import joinedload
 
-from webapp.domain.actors import Actor
+from webapp.domain.marks import Mark
 from webapp.domain.permissions import Permission
 from webapp.domain.runs import RunState, RunType
 from webapp.extensions import db
 from webapp.models import Run, RunEvent, RunItem
 from webapp.services import access as gate
 from webapp.services.access import Access
+from webapp.services.paging import behind
 
 
 def find(access: Access, run_id: UUID) -> Run:
@@ -42,33 +43,19 @@ def latest(
     status: RunState | None = None,
     run_type: RunType | None = None,
     limit: int = 50,
-    before: datetime | None = None,
+    before: Mark | None = None,
 ) -> list[Run]:
-    """The tenant's runs, newest first. *before* continues a list: queued earlier than that."""
+    """The tenant's runs, newest first, with their sources. *before*: only what is behind it."""
     access.require(Permission.VIEW)
     query = gate.rows(Run, access).order_by(Run.queued_at.desc(), Run.id.desc()).limit(limit)
+    query = query.options(joinedload(Run.source)).where(behind(before, Run.queued_at, Run.id))
     if source_id is not None:
         query = query.where(Run.source_id == source_id)
     if status is not None:
         query = query.where(Run.status == status)
     if run_type is not None:
         query = query.where(Run.run_type == run_type)
-    if before is not None:
-        query = query.where(Run.queued_at < before)
     return list(db.session.scalars(query))
-
-
-def latest_everywhere(actor: Actor, limit: int = 50) -> list[Run]:
-    """The newest runs of all tenants that the actor may see."""
-    tenant_ids = [tenant.id for tenant in gate.tenants_of(actor)]
-    return list(
-        db.session.scalars(
-            select(Run)
-            .where(Run.tenant_id.in_(tenant_ids))
-            .order_by(Run.queued_at.desc(), Run.id.desc())
-            .limit(limit)
-        )
-    )
 
 
 def events(access: Access, run: Run, after: int = 0, limit: int = 500) -> list[RunEvent]:

@@ -13,10 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from webapp import clock
 from webapp.domain.outcomes import Counted
 from webapp.domain.permissions import Permission
-from webapp.domain.runs import ACTIVE, RunState, RunType
+from webapp.domain.runs import RunState, RunType
 from webapp.errors import Conflict, Refused
 from webapp.extensions import db, doorbell
-from webapp.models import Run, Tenant, TenantStatus
+from webapp.models import IS_ACTIVE, Run, Tenant, TenantStatus
 from webapp.models.columns import new_id
 from webapp.services import notify, quotas, schedule_slots
 from webapp.services.access import Access
@@ -29,14 +29,13 @@ from webapp.services.run_views import (
     find,
     items,
     latest,
-    latest_everywhere,
     present,
 )
 from webapp.services.sweeping import sweep
 
 __all__ = [
     "Ending", "as_document", "cancel", "claim", "counts_of", "events", "find", "finish", "items",
-    "latest", "latest_everywhere", "needs", "present", "request", "retry", "sweep",
+    "latest", "needs", "present", "request", "retry", "sweep",
 ]  # fmt: skip
 
 # What starting, canceling and retrying each sort of run needs.
@@ -128,11 +127,8 @@ def _require_active(tenant: Tenant) -> None:
 
 
 def _active(tenant_id: UUID, key: str) -> Run | None:
-    return db.session.scalar(
-        select(Run).where(
-            Run.tenant_id == tenant_id, Run.idempotency_key == key, Run.status.in_(ACTIVE)
-        )
-    )
+    query = select(Run).where(Run.tenant_id == tenant_id, Run.idempotency_key == key)
+    return db.session.scalar(query.where(IS_ACTIVE))
 
 
 def cancel(access: Access, run_id: UUID) -> Run:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import joinedload
 
 from webapp.domain.acts import Act
+from webapp.domain.marks import Mark
 from webapp.domain.permissions import Permission
 from webapp.domain.restore_points import BackupType
 from webapp.errors import Forbidden
@@ -16,20 +17,26 @@ from webapp.models import BackupSet, Run, Source
 from webapp.services import access as gate
 from webapp.services import audit, verification
 from webapp.services.access import Access
+from webapp.services.paging import behind
 from webapp.services.retention import letting_go
 
 
 def rows(
-    access: Access, *, source_id: UUID | None = None, limit: int = 200, offset: int = 0
+    access: Access,
+    *,
+    source_id: UUID | None = None,
+    limit: int = 200,
+    before: Mark | None = None,
 ) -> list[BackupSet]:
-    """The tenant's sets, newest first, with their sources loaded."""
+    """The tenant's sets, newest first, with their sources. *before*: only what is behind it."""
     access.require(Permission.VIEW)
     query = gate.rows(BackupSet, access).where(BackupSet.deleted_at.is_(None))
     if source_id is not None:
         gate.find_even_deleted(access, Source, source_id)
         query = query.where(BackupSet.source_id == source_id)
     query = query.order_by(BackupSet.finished_at.desc(), BackupSet.id.desc())
-    query = query.options(joinedload(BackupSet.source)).limit(limit).offset(offset)
+    query = query.where(behind(before, BackupSet.finished_at, BackupSet.id))
+    query = query.options(joinedload(BackupSet.source)).limit(limit)
     return list(db.session.scalars(query))
 
 

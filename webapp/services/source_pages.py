@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from webapp import clock
 from webapp.domain.health import Facts, Health, judge
 from webapp.domain.permissions import Permission
 from webapp.domain.runs import ACTIVE, RunType
 from webapp.extensions import db
-from webapp.models import BackupSet, Run, Source, Tenant
+from webapp.models import IS_ACTIVE, BackupSet, Run, Source, Tenant
 from webapp.services import access as gate
 from webapp.services import source_facts
 from webapp.services.access import Access
@@ -65,7 +66,9 @@ def of(sources: Sequence[Source], tenants: Sequence[Tenant]) -> list[SourceRow]:
     """Rows for *sources*, which belong to *tenants*; worst first, then by name."""
     ids = [tenant.id for tenant in tenants]
     targets = {tenant.id: tenant.recovery_point_minutes for tenant in tenants}
-    points, ended, active = _points(ids), _last_captures(ids), _active_captures(ids)
+    # The page of one source does not count what the others have.
+    asked = _Asked(ids, sources[0].id if len(sources) == 1 else None)
+    points, ended, active = _points(asked), _last_captures(asked), _active_captures(asked)
     found = [
         _row(
             source,
@@ -89,6 +92,13 @@ def check_under_way(access: Access, source: Source) -> Run | None:
         Run.status.in_(ACTIVE),
     )
     return db.session.scalar(query.limit(1))
+
+
+class _Asked(NamedTuple):
+    """Sources of these tenants, or one of them alone."""
+
+    tenant_ids: Collection[UUID]
+    source_id: UUID | None
 
 
 @dataclass(frozen=True)
@@ -131,21 +141,28 @@ def _row(
     )
 
 
-def _points(tenant_ids: Collection[UUID]) -> dict[UUID, _Points]:
+def _of(of_tenants: Any, of_source: Any, asked: _Asked) -> ColumnElement[bool]:
+    """Rows with these two columns that belong to what is asked for."""
+    found: ColumnElement[bool] = of_tenants.in_(asked.tenant_ids)
+    return found if asked.source_id is None else and_(found, of_source == asked.source_id)
+
+
+def _points(asked: _Asked) -> dict[UUID, _Points]:
+    """Told by indexes alone, however many there are."""
     counted = (
         select(
             BackupSet.source_id,
             func.count().label("points"),
             func.sum(BackupSet.stored_size).label("stored"),
         )
-        .where(BackupSet.tenant_id.in_(tenant_ids), BackupSet.deleted_at.is_(None))
+        .where(_of(BackupSet.tenant_id, BackupSet.source_id, asked), BackupSet.deleted_at.is_(None))
         .group_by(BackupSet.source_id)
         .subquery()
     )
     query = (
         select(Source.id, source_facts.newest_good_at(), counted.c.points, counted.c.stored)
         .join(counted, counted.c.source_id == Source.id)
-        .where(Source.tenant_id.in_(tenant_ids))
+        .where(_of(Source.tenant_id, Source.id, asked))
     )
     return {
         source_id: _Points(newest, count, stored or 0)
@@ -153,26 +170,19 @@ def _points(tenant_ids: Collection[UUID]) -> dict[UUID, _Points]:
     }
 
 
-def _last_captures(tenant_ids: Collection[UUID]) -> dict[UUID, Run]:
+def _last_captures(asked: _Asked) -> dict[UUID, Run]:
     """The newest capture of each source that ended by itself; a canceled one says nothing."""
-    ended = ("succeeded", "partial", "failed")
-    newest = (
-        select(Run.source_id, func.max(Run.queued_at).label("queued_at"))
-        .where(
-            Run.tenant_id.in_(tenant_ids), Run.run_type == RunType.CAPTURE, Run.status.in_(ended)
-        )
-        .group_by(Run.source_id)
-        .subquery()
-    )
-    query = select(Run).join(
-        newest, (Run.source_id == newest.c.source_id) & (Run.queued_at == newest.c.queued_at)
-    )
+    newest = source_facts.last_capture(Run.id)
+    ids = select(newest).where(_of(Source.tenant_id, Source.id, asked))
+    query = select(Run).where(Run.id.in_(ids))
     return {run.source_id: run for run in db.session.scalars(query) if run.source_id}
 
 
-def _active_captures(tenant_ids: Collection[UUID]) -> dict[UUID, Run]:
+def _active_captures(asked: _Asked) -> dict[UUID, Run]:
     query = select(Run).where(
-        Run.tenant_id.in_(tenant_ids), Run.run_type == RunType.CAPTURE, Run.status.in_(ACTIVE)
+        _of(Run.tenant_id, Run.source_id, asked),
+        Run.run_type == RunType.CAPTURE,
+        Run.status.in_(ACTIVE),
     )
     return {run.source_id: run for run in db.session.scalars(query) if run.source_id}
 
@@ -181,6 +191,6 @@ def verification_under_way(access: Access, backup_set: BackupSet) -> Run | None:
     """The run that reads this restore point back, if one is queued or running."""
     access.require(Permission.VIEW)
     query = gate.rows(Run, access).where(
-        Run.idempotency_key == f"verify:{backup_set.id}", Run.status.in_(ACTIVE)
+        Run.idempotency_key == f"verify:{backup_set.id}", IS_ACTIVE
     )
     return db.session.scalar(query.limit(1))

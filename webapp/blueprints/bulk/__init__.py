@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from webapp.blueprints.runs import lists
 from webapp.blueprints.web.gate import requires
+from webapp.domain import marks
 from webapp.domain.permissions import Permission
 from webapp.errors import Invalid
 from webapp.services import bulk
@@ -17,18 +18,18 @@ from webapp.services.access import Access
 bp = Blueprint("bulk", __name__, url_prefix="/t/<string:tenant_slug>/bulk")
 
 _PAGE = 50
+_ITEMS = 100
 
 
 @bp.get("")
 @requires(Permission.VIEW)
 def index(access: Access) -> str:
-    before = lists.moment(request.args.get("before", ""))
+    before = marks.read(request.args.get("before", ""))
     rows = bulk.latest(access, limit=_PAGE, before=before)
     slug = access.tenant.slug
     older = ""
     if len(rows) == _PAGE:
-        last = rows[-1].run.queued_at.isoformat()
-        older = url_for("bulk.index", tenant_slug=slug, before=last)
+        older = url_for("bulk.index", tenant_slug=slug, before=str(lists.mark_of(rows[-1].run)))
     return render_template("bulk/index.html", tenant=access.tenant, rows=rows, older=older)
 
 
@@ -60,8 +61,24 @@ def verify(access: Access) -> Response:
 
 def _page(access: Access, run_id: UUID, template: str) -> str:
     row = bulk.find(access, run_id)
-    items = bulk.items(access, row)
-    return render_template(template, tenant=access.tenant, row=row, run=row.run, items=items)
+    offset = max(request.args.get("offset", 0, type=int), 0)
+    items = bulk.items(access, row, offset=offset, limit=_ITEMS)
+    return render_template(
+        template,
+        tenant=access.tenant,
+        row=row,
+        run=row.run,
+        items=items,
+        offset=offset,
+        newer=_at(access, run_id, max(offset - _ITEMS, 0)) if offset else "",
+        older=_at(access, run_id, offset + _ITEMS) if offset + _ITEMS < row.count else "",
+    )
+
+
+def _at(access: Access, run_id: UUID, offset: int) -> str:
+    """Where the page shows the items from *offset* on."""
+    slug = access.tenant.slug
+    return url_for("bulk.show", tenant_slug=slug, bulk_run_id=run_id, offset=offset or None)
 
 
 def _start(access: Access, resource: str, action: str, *, back: str) -> Response:

@@ -10,7 +10,9 @@ from flask import Blueprint, Response, request, stream_with_context, url_for
 
 from webapp.blueprints.web.gate import actor, requires, signed_in
 from webapp.blueprints.web.rendering import render
+from webapp.domain import marks
 from webapp.domain.actors import Actor
+from webapp.domain.marks import Mark, Page
 from webapp.domain.permissions import Permission
 from webapp.errors import Forbidden
 from webapp.forms.periods import Period
@@ -21,7 +23,8 @@ from webapp.services.access import Access
 
 bp = Blueprint("restore_log", __name__)
 
-_MOST = 200
+_PAGE = 20
+_ITEMS = 50  # of each restore
 _MOST_CSV = 100_000
 
 
@@ -53,31 +56,33 @@ def export_everywhere() -> Response:
 
 
 def _page(who: Access | Actor, zone: str, url: Callable[..., str], **more: Any) -> Response:
-    rows = _rows(who, zone, _MOST)
-    asked = {name: value for name, value in request.args.items() if value}
-    one_tenant = isinstance(who, Access)
+    rows = _rows(who, zone, Page(_PAGE, marks.read(request.args.get("before", ""))))
+    asked = {name: value for name, value in request.args.items() if value and name != "before"}
+    here = f"restore_log.{'index' if isinstance(who, Access) else 'everywhere'}"
+    export = f"restore_log.export{'' if isinstance(who, Access) else '_everywhere'}"
     return render(
         "restore_log/index.html",
         fragment="restore_log/_list.html",
         tenant=who.tenant if isinstance(who, Access) else None,
         zone=zone,
         rows=rows,
-        most=_MOST,
+        most_items=_ITEMS,
         items=_items(who, rows),
+        older=_older(rows, url, here, asked),
         asked=asked,
-        csv_url=url(f"restore_log.export{'' if one_tenant else '_everywhere'}", **asked),
+        csv_url=url(export, **asked),
         **more,
     )
 
 
 def _csv(who: Access | Actor, zone: str, name: str) -> Response:
-    lines = restore_log.csv_lines(who, _rows(who, zone, _MOST_CSV))
+    lines = restore_log.csv_lines(who, _rows(who, zone, Page(_MOST_CSV)))
     response = Response(stream_with_context(lines), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _rows(who: Access | Actor, zone: str, limit: int) -> list[dict[str, Any]]:
+def _rows(who: Access | Actor, zone: str, page: Page) -> list[dict[str, Any]]:
     period = Period.parse(request.args)
     try:
         return restore_log.rows(
@@ -86,7 +91,7 @@ def _rows(who: Access | Actor, zone: str, limit: int) -> list[dict[str, Any]]:
             until=period.ends_at(zone),
             actor_text=request.args.get("actor", "").strip(),
             tenant="" if isinstance(who, Access) else request.args.get("tenant", ""),
-            limit=limit,
+            page=page,
         )
     except Forbidden:
         if isinstance(who, Access):
@@ -94,9 +99,19 @@ def _rows(who: Access | Actor, zone: str, limit: int) -> list[dict[str, Any]]:
         return []  # in none of their tenants, or not there: shown as an empty log
 
 
+def _older(
+    rows: list[dict[str, Any]], url: Callable[..., str], here: str, asked: dict[str, str]
+) -> str:
+    """The address of the list's next part; empty where this is the last."""
+    if len(rows) < _PAGE:
+        return ""
+    last = Mark(rows[-1]["queued_at"], UUID(rows[-1]["run_id"]))
+    return url(here, **asked, before=str(last))
+
+
 def _items(who: Access | Actor, rows: list[dict[str, Any]]) -> dict[str, list[RunItem]]:
-    """The items of each run, under the id as its row writes it."""
+    """The first items of each run, under the id as its row writes it."""
     if not rows:
         return {}
-    found = restore_log.items(who, [UUID(row["run_id"]) for row in rows])
+    found = restore_log.items(who, [UUID(row["run_id"]) for row in rows], most=_ITEMS)
     return {str(run_id): listed for run_id, listed in found.items()}

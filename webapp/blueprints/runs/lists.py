@@ -10,10 +10,10 @@ from uuid import UUID
 from flask import url_for
 
 from webapp.domain.actors import Actor
+from webapp.domain.marks import Mark
 from webapp.domain.runs import ACTIVE, RunState, RunType
 from webapp.models import Run, RunItem, Tenant
-from webapp.services import access as gate
-from webapp.services import runs
+from webapp.services import run_lists, runs
 from webapp.services.access import Access
 
 PAGE = 50
@@ -39,7 +39,12 @@ def moment(text: str) -> datetime | None:
     return at if at.tzinfo else None
 
 
-def of_tenant(access: Access, show: str, *, before: datetime | None) -> list[Run]:
+def mark_of(run: Run) -> Mark:
+    """Where a list goes on behind *run*."""
+    return Mark(run.queued_at, run.id)
+
+
+def of_tenant(access: Access, show: str, *, before: Mark | None) -> list[Run]:
     states = _SHOWN[show][1]
     if not states:
         return runs.latest(access, limit=PAGE, before=before)
@@ -48,15 +53,15 @@ def of_tenant(access: Access, show: str, *, before: datetime | None) -> list[Run
         for state in states
         for run in runs.latest(access, status=state, limit=PAGE, before=before)
     ]
-    return sorted(found, key=lambda run: run.queued_at, reverse=True)[:PAGE]
+    return sorted(found, key=mark_of, reverse=True)[:PAGE]
 
 
-def of_everybody(actor: Actor, show: str) -> tuple[dict[UUID, Tenant], list[Run]]:
-    """The newest runs of all the actor's tenants, with those tenants by id."""
-    tenants = {tenant.id: tenant for tenant in gate.tenants_of(actor)}
-    states = _SHOWN[show][1]
-    found = runs.latest_everywhere(actor, limit=500 if states else 100)
-    return tenants, [run for run in found if not states or run.status in states][:100]
+def of_everybody(
+    actor: Actor, show: str, *, before: Mark | None
+) -> tuple[dict[UUID, Tenant], list[Run]]:
+    """The newest runs of all the actor's tenants, with the tenants of these runs by id."""
+    found = run_lists.everywhere(actor, states=_SHOWN[show][1], limit=PAGE, before=before)
+    return {tenant.id: tenant for _, tenant in found}, [run for run, _ in found]
 
 
 def items_of(access: Access, run: Run) -> list[RunItem]:
@@ -81,4 +86,4 @@ def older(endpoint: str, show: str, found: Sequence[Run], **values: Any) -> str:
     """The address of the list's next part; empty where this is the last."""
     if len(found) < PAGE:
         return ""
-    return url_for(endpoint, show=show or None, before=found[-1].queued_at.isoformat(), **values)
+    return url_for(endpoint, show=show or None, before=str(mark_of(found[-1])), **values)

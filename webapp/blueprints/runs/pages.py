@@ -12,6 +12,7 @@ from webapp.blueprints.runs.picture import Picture
 from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.gate import actor, requires, signed_in
 from webapp.blueprints.web.rendering import render
+from webapp.domain import marks
 from webapp.domain.permissions import Permission
 from webapp.services import retries, run_results, runs
 from webapp.services.access import Access
@@ -21,7 +22,7 @@ from webapp.services.access import Access
 @requires(Permission.VIEW)
 def index(access: Access) -> Response:
     show = lists.shown(request.args.get("show", ""))
-    found = lists.of_tenant(access, show, before=lists.moment(request.args.get("before", "")))
+    found = lists.of_tenant(access, show, before=marks.read(request.args.get("before", "")))
     return render(
         "runs/index.html",
         fragment="runs/_list.html",
@@ -37,14 +38,15 @@ def index(access: Access) -> Response:
 @signed_in
 def all() -> Response:
     show = lists.shown(request.args.get("show", ""))
-    tenants, found = lists.of_everybody(actor(), show)
+    before = marks.read(request.args.get("before", ""))
+    tenants, found = lists.of_everybody(actor(), show, before=before)
     return render(
         "runs/all.html",
         fragment="runs/_list.html",
         tenants=tenants,
         runs=found,
         parts=lists.parts("runs.all", show),
-        older="",
+        older=lists.older("runs.all", show, found),
     )
 
 

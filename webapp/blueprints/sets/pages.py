@@ -10,7 +10,10 @@ from webapp.blueprints.sets.base import bp
 from webapp.blueprints.web.abilities import abilities
 from webapp.blueprints.web.gate import requires
 from webapp.blueprints.web.rendering import render
+from webapp.domain import marks
+from webapp.domain.marks import Mark
 from webapp.domain.permissions import Permission
+from webapp.models import BackupSet
 from webapp.services import retention, sets, source_pages, sources
 from webapp.services.access import Access
 
@@ -21,8 +24,8 @@ _PAGE = 50
 @requires(Permission.VIEW)
 def index(access: Access) -> Response:
     source_id = request.args.get("source", type=UUID)
-    offset = max(request.args.get("offset", 0, type=int), 0)
-    found = sets.rows(access, source_id=source_id, limit=_PAGE, offset=offset)
+    before = marks.read(request.args.get("before", ""))
+    found = sets.rows(access, source_id=source_id, limit=_PAGE, before=before)
     return render(
         "sets/index.html",
         fragment="sets/_list.html",
@@ -31,8 +34,8 @@ def index(access: Access) -> Response:
         sources=sources.rows(access),
         source_id=source_id,
         trashed=retention.count(access),
-        older=_at(access, source_id, offset + _PAGE) if len(found) == _PAGE else "",
-        newer=_at(access, source_id, max(offset - _PAGE, 0)) if offset else "",
+        older=_at(access, source_id, found[-1]) if len(found) == _PAGE else "",
+        newest=_at(access, source_id, None) if before else "",
         **abilities(access),
     )
 
@@ -52,6 +55,8 @@ def show(access: Access, set_id: UUID) -> str:
     )
 
 
-def _at(access: Access, source_id: UUID | None, offset: int) -> str:
+def _at(access: Access, source_id: UUID | None, last: BackupSet | None) -> str:
+    """Where the list goes on behind *last*; its beginning without one."""
+    before = str(Mark(last.finished_at, last.id)) if last else None
     slug = access.tenant.slug
-    return url_for("sets.index", tenant_slug=slug, source=source_id, offset=offset or None)
+    return url_for("sets.index", tenant_slug=slug, source=source_id, before=before)

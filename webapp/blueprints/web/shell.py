@@ -121,7 +121,8 @@ class Shell:
 
     @cached_property
     def unread_count(self) -> int:
-        return bell.unread_count(actor())
+        """Up to 100, which the bell shows as 99+: nobody counts further on every page."""
+        return bell.unread_count(actor(), most=100)
 
     @cached_property
     def trouble(self) -> str:

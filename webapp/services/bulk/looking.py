@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import func, select
+from sqlalchemy.orm import defer
 
+from webapp.domain.marks import Mark
 from webapp.domain.permissions import Permission
 from webapp.errors import Forbidden
 from webapp.extensions import db
-from webapp.models import BulkOperationRun, Run, RunItem
+from webapp.models import IS_BULK, BulkOperationRun, Run, RunItem
 from webapp.services import access as gate
 from webapp.services.access import Access
 from webapp.services.bulk.operations import MODELS
+from webapp.services.paging import behind
 
 _NOUNS = {"source": "sources", "backup_set": "backup sets", "schedule": "schedules"}
 _VERBS = {"capture": "Capture", "verify": "Verification"}
@@ -23,14 +25,15 @@ _VERBS = {"capture": "Capture", "verify": "Verification"}
 
 @dataclass(frozen=True, kw_only=True)
 class BulkRow:
-    """One bulk run with what it was asked to do."""
+    """One bulk run with what it was asked to do, and to how many items."""
 
     run: Run
     link: BulkOperationRun
+    count: int
 
     @property
     def title(self) -> str:
-        return title(self.link.resource, self.link.action, len(self.link.item_ids))
+        return title(self.link.resource, self.link.action, self.count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +67,7 @@ def find(access: Access, run_id: UUID) -> BulkRow:
     """
     access.require(Permission.VIEW)
     link = link_of(access, run_id)
-    return BulkRow(run=gate.find(access, Run, run_id), link=link)
+    return BulkRow(run=gate.find(access, Run, run_id), link=link, count=len(link.item_ids))
 
 
 def link_of(access: Access, run_id: UUID) -> BulkOperationRun:
@@ -75,27 +78,46 @@ def link_of(access: Access, run_id: UUID) -> BulkOperationRun:
     return found
 
 
-def latest(access: Access, *, limit: int = 50, before: datetime | None = None) -> list[BulkRow]:
-    """The tenant's bulk runs, newest first. *before* continues a list."""
+def latest(
+    access: Access, *, limit: int = 50, before: Mark | None = None, with_items: bool = False
+) -> list[BulkRow]:
+    """The tenant's bulk runs, newest first.
+
+    Args:
+        before: only what is behind it in the list.
+        with_items: load also what each was asked to work on, a thousand ids perhaps.
+    """
     access.require(Permission.VIEW)
-    query = gate.rows(BulkOperationRun, access).join(Run, Run.id == BulkOperationRun.run_id)
-    if before is not None:
-        query = query.where(Run.queued_at < before)
-    query = query.order_by(Run.queued_at.desc(), Run.id.desc()).limit(limit)
-    links = db.session.scalars(query.options(joinedload(BulkOperationRun.run)))
-    return [BulkRow(run=link.run, link=link) for link in links]
+    link = BulkOperationRun
+    query = (
+        select(link, Run, func.json_array_length(link.item_ids))
+        .join(Run, Run.id == link.run_id)
+        .where(link.tenant_id == access.tenant.id, Run.tenant_id == access.tenant.id, IS_BULK)
+        .where(behind(before, Run.queued_at, Run.id))
+        .order_by(Run.queued_at.desc(), Run.id.desc())
+        .limit(limit)
+    )
+    if not with_items:
+        query = query.options(defer(link.item_ids), defer(link.failures))
+    return [BulkRow(link=row[0], run=row[1], count=row[2]) for row in db.session.execute(query)]
 
 
-def items(access: Access, row: BulkRow) -> list[ItemRow]:
-    """All items of a bulk run in their order, those too whose turn has not come."""
+def items(
+    access: Access, row: BulkRow, *, offset: int = 0, limit: int | None = None
+) -> list[ItemRow]:
+    """The items of a bulk run in their order, those too whose turn has not come."""
     access.require(Permission.VIEW)
-    names = _names(access, row.link)
+    ids = row.link.item_ids[offset:][:limit]
+    names = _names(access, row.link, ids)
     children = row.run.metadata_.get("children", {})
-    query = gate.rows(RunItem, access).where(RunItem.run_id == row.run.id)
+    keys = [f"{row.link.resource}:{item_id}" for item_id in ids]
+    query = gate.rows(RunItem, access).where(
+        RunItem.run_id == row.run.id, RunItem.item_key.in_(keys)
+    )
     known = {item.item_key: item for item in db.session.scalars(query)}
     return [
-        _item(UUID(item_id), known.get(f"{row.link.resource}:{item_id}"), names, children)
-        for item_id in row.link.item_ids
+        _item(UUID(item_id), known.get(key), names, children)
+        for item_id, key in zip(ids, keys, strict=True)
     ]
 
 
@@ -123,10 +145,9 @@ def _item(
     )
 
 
-def _names(access: Access, link: BulkOperationRun) -> dict[UUID, str]:
+def _names(access: Access, link: BulkOperationRun, ids: Sequence[str]) -> dict[UUID, str]:
     model = MODELS[link.resource]
-    ids = [UUID(item_id) for item_id in link.item_ids]
     query = select(model.id, model.name).where(
-        model.tenant_id == access.tenant.id, model.id.in_(ids)
+        model.tenant_id == access.tenant.id, model.id.in_([UUID(item_id) for item_id in ids])
     )
     return {item_id: name for item_id, name in db.session.execute(query)}

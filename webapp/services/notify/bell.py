@@ -46,13 +46,14 @@ class Line:
 
 def tell(user_ids: Iterable[UUID], tenant_id: UUID, *, type: str, payload: Json) -> None:
     """Add a line for each person. The caller commits."""
-    now = clock.now()
-    db.session.add_all(
-        Notification(
-            tenant_id=tenant_id, user_id=user_id, type=type, payload=payload, created_at=now
-        )
-        for user_id in user_ids
-    )
+    about = {
+        "tenant_id": tenant_id,
+        "type": type,
+        "run_id": UUID(str(payload["run_id"])) if type == RUN_STATUS else None,
+        "payload": payload,
+        "created_at": clock.now(),
+    }
+    db.session.add_all(Notification(user_id=user_id, **about) for user_id in user_ids)
 
 
 def wanting(tenant_id: UUID, event: Event) -> list[UUID]:
@@ -74,9 +75,11 @@ def wanting(tenant_id: UUID, event: Event) -> list[UUID]:
     ]
 
 
-def unread_count(actor: Actor) -> int:
-    query = select(func.count()).select_from(Notification).where(Notification.read_at.is_(None))
-    return db.session.scalar(_mine(query, actor)) or 0
+def unread_count(actor: Actor, *, most: int | None = None) -> int:
+    """How many wait to be read; counted up to *most*, which is enough for a bell on every page."""
+    query = _mine(select(Notification.id), actor).where(Notification.read_at.is_(None))
+    counted = select(func.count()).select_from(query.limit(most).subquery())
+    return db.session.scalar(counted) or 0
 
 
 def latest(

@@ -79,9 +79,8 @@ def _is_known(run: Run, user_id: UUID) -> bool:
     before = db.session.scalars(
         select(Notification).where(
             Notification.user_id == user_id,
+            Notification.run_id == run.id,
             Notification.read_at.is_(None),
-            Notification.type == bell.RUN_STATUS,
-            Notification.payload["run_id"].as_string() == str(run.id),
         )
     )
     is_known = False
