@@ -21,10 +21,12 @@ from webapp.services import captures, picking
 FEW = Size(tenants=4, sources=12, sets=60, items=600)
 MORE = Size(tenants=9, sources=60, sets=700, items=4000)
 
-# They sort what an index alone tells of many tenants (services/run_lists.py), or few restores.
+# They sort what an index alone tells of many tenants (services/run_lists.py), or few restores;
+# a tenant's page sorts its sources.
 SORT = {
     "all runs, olga", "all runs, far back, olga", "all runs running, olga", "all runs failed, olga",
     "poll: running work, olga", "restore log of all, root",
+    "the tenant, largest customer",
 }  # fmt: skip
 
 
