@@ -303,3 +303,16 @@ def queries_of(app, call) -> int:
     call()
     event.remove(engine, "before_cursor_execute", note)
     return len(seen)
+
+
+@pytest.mark.parametrize(
+    ("address", "link"),
+    [
+        ("/limits", "Limits"),
+        ("/usage", "Limits"),
+        (OWN, "Overview"),
+        (f"{OWN}/tenant/edit", "Overview"),
+    ],
+)
+def test_each_page_stands_below_a_link(cast, address, link):
+    assert f'aria-current="page">{link}</a>' in cast.root.get(address).text

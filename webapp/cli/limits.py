@@ -235,7 +235,7 @@ def _lines(name: str, held: Held, *, zone: str) -> list[str]:
     if values.bytes_per_second:
         said.append(f"{sizes.exact(values.bytes_per_second)} a second")
     if values.windows:
-        said.append(f"captures begin {', '.join(one.in_words() for one in values.windows)}")
+        said.append(f"captures begin {', or '.join(one.in_words() for one in values.windows)}")
     return [f"{name}: {'; '.join(said) or 'no limit'}"]
 
 

@@ -42,7 +42,6 @@ _TENANT = (
     ("Requests", "requests.index", "users-group", "takes_two"),
     ("People", "people.index", "users", "can_manage"),
     ("Messages", "channels.index", "send", "can_manage"),
-    ("Limits", "limits.index", "adjustments", ""),
     ("Vault", "vaults.show", "shield-lock", "can_administer"),
 )
 
@@ -152,8 +151,8 @@ def _links(
 
 def _is_current(endpoint: str) -> bool:
     family = _FAMILIES.get(request.blueprint or "", request.blueprint)
-    if family == "overview" and "access" in g:
-        family = "tenants"  # the overview of one tenant
+    if family in {"overview", "limits"} and "access" in g:
+        family = "tenants"  # of one tenant: below its overview
     return family == endpoint.partition(".")[0]
 
 
