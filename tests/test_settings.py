@@ -27,6 +27,8 @@ def test_everything_has_a_default():
         ("LASTGOOD_PUBLIC_URL", "backup.example.com"),
         ("LASTGOOD_DATABASE_URL", "mysql://db/lastgood"),
         ("LASTGOOD_DATABASE_URL", "postgresql://db"),
+        ("LASTGOOD_DATABASE_OWNER_URL", "sqlite:///lastgood.db"),
+        ("LASTGOOD_DATABASE_OWNER_URL", "postgresql://owner@db"),
         ("LASTGOOD_QUEUE_URL", "amqp://queue"),
         ("LASTGOOD_QUEUE_URL", "postgresql://db/"),
         ("LASTGOOD_TRUSTED_PROXIES", "-1"),
@@ -84,8 +86,19 @@ def test_no_address_of_a_server_shows_its_password():
     settings = Settings.from_environ(
         {
             "LASTGOOD_DATABASE_URL": "postgresql://u:pa55@db/lastgood",
+            "LASTGOOD_DATABASE_OWNER_URL": "postgresql://o:pa55@db/lastgood",
             "LASTGOOD_QUEUE_URL": "redis://:pa55@queue/0",
         }
     )
 
     assert "pa55" not in repr(settings)
+
+
+def test_tables_are_changed_by_their_owner_if_that_is_another():
+    given = {"LASTGOOD_DATABASE_URL": "postgresql://u@db/lastgood"}
+    owned = {**given, "LASTGOOD_DATABASE_OWNER_URL": "postgres://o@db/lastgood"}
+
+    assert Settings.from_environ(given).as_owner() == Settings.from_environ(given)
+    assert Settings.from_environ(owned).as_owner().database_url == (
+        "postgresql+psycopg://o@db/lastgood"
+    )

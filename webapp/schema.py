@@ -53,11 +53,34 @@ def require_known(revision: str) -> None:
     Raises:
         ConfigError: this release does not know their version.
     """
-    scripts = ScriptDirectory(str(MIGRATIONS))
-    if revision not in {script.revision for script in scripts.walk_revisions()}:
+    if revision not in _known():
         raise ConfigError(
             f"The database has version {revision}, made by a later release. Use that release."
         )
+
+
+def require_changeable() -> None:
+    """Refuse to upgrade by a role of PostgreSQL's that may not, before anything is tried.
+
+    Raises:
+        ConfigError: the tables have another owner, and are not the newest.
+    """
+    if db.engine.dialect.name != "postgresql" or current() == _newest():
+        return
+    with db.engine.connect() as connection:
+        may = connection.scalar(_MAY_CHANGE)
+    if not may:
+        raise ConfigError(
+            "This role of PostgreSQL's may not change the tables. Set LASTGOOD_DATABASE_OWNER_URL "
+            "to the address of the role that owns them."
+        )
+
+
+_MAY_CHANGE = text(
+    "SELECT has_schema_privilege(current_schema(), 'CREATE') AND NOT EXISTS (SELECT 1"
+    " FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'audit_logs'"
+    " AND NOT pg_has_role(tableowner, 'MEMBER'))"
+)
 
 
 def require_newest() -> None:
@@ -66,16 +89,22 @@ def require_newest() -> None:
     Raises:
         ConfigError: it is older (``lastgood init`` upgrades it) or newer than this release.
     """
-    scripts = ScriptDirectory(str(MIGRATIONS))
-    found = current()
-    newest = scripts.get_current_head()
+    found, newest = current(), _newest()
     if found == newest:
         return
-    known = {script.revision for script in scripts.walk_revisions()}
-    if found is None or found in known:
+    if found is None or found in _known():
         raise ConfigError(
             f"The database has version {found}, needed is {newest}. Run: lastgood init"
         )
     raise ConfigError(
         f"The database has version {found}, made by a later release. Start that release instead."
     )
+
+
+def _newest() -> str | None:
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+def _known() -> set[str]:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    return {script.revision for script in scripts.walk_revisions()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ _POSTGRESQL = "postgresql+psycopg"
 VARIABLES: Mapping[str, str] = {
     "HOME": "data folder (default ./instance)",
     "DATABASE_URL": "database, postgresql://… (default sqlite:///… in the data folder)",
+    "DATABASE_OWNER_URL": "whose the tables are, for lastgood init alone (default: the database's)",
     "QUEUE_URL": "queue, redis://… or postgresql://… (default sqlite:///… in the data folder)",
     "SECRET_KEY": "signs sessions (default: made at the first start, kept in the data folder)",
     "MASTER_KEY_FILE": "seals secrets and vault keys (default: master.key in the data folder)",
@@ -37,6 +38,7 @@ class Settings:
     database_url: str = field(repr=False)  # may hold a password
     queue_url: str = field(repr=False)
     master_key_file: Path
+    database_owner_url: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)  # empty: the one kept in the data folder
     host: str = "127.0.0.1"
     port: int = 8000
@@ -70,6 +72,12 @@ class Settings:
     def cookies_are_secure(self) -> bool:
         return self.public_url.startswith("https://")
 
+    def as_owner(self) -> Settings:
+        """The same for what changes tables: by the role that owns them, if that is another."""
+        if not self.database_owner_url:
+            return self
+        return replace(self, database_url=self.database_owner_url)
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the ``LASTGOOD_*`` variables; ``LASTGOOD_X_FILE`` names a file that holds ``X``.
@@ -82,6 +90,7 @@ class Settings:
         settings = cls(
             home=home,
             database_url=read.database_url(home),
+            database_owner_url=read.database_owner_url(),
             queue_url=read.queue_url(home),
             master_key_file=Path(read.text("MASTER_KEY_FILE", str(home / "master.key"))).absolute(),
             secret_key=read.secret("SECRET_KEY"),
@@ -145,25 +154,34 @@ class _Reader:
     def database_url(self, home: Path) -> str:
         """SQLAlchemy's address, with the driver that we bring."""
         url = self.secret("DATABASE_URL") or f"sqlite:///{home / 'lastgood.db'}"
-        scheme, _, rest = url.partition("://")
-        if scheme in {"postgresql", "postgres", _POSTGRESQL}:
-            self._require_name("DATABASE_URL", url)
-            return f"{_POSTGRESQL}://{rest}"
+        if _is_postgresql(url):
+            return self._postgresql("DATABASE_URL", url)
         if not url.startswith("sqlite:///"):
             self._complain("DATABASE_URL", "begins neither with sqlite:/// nor with postgresql://")
         return url
+
+    def database_owner_url(self) -> str:
+        """The same server's, with another role; empty where the database's own may do all."""
+        url = self.secret("DATABASE_OWNER_URL")
+        if url and not _is_postgresql(url):
+            self._complain("DATABASE_OWNER_URL", "does not begin with postgresql://")
+        return self._postgresql("DATABASE_OWNER_URL", url) if url else ""
 
     def queue_url(self, home: Path) -> str:
         """An address as its driver reads it: SQLite's, Redis', or libpq's."""
         url = self.secret("QUEUE_URL") or f"sqlite:///{home / 'queue.db'}"
         scheme, _, rest = url.partition("://")
-        if scheme in {"postgresql", "postgres", _POSTGRESQL}:
+        if _is_postgresql(url):
             self._require_name("QUEUE_URL", url)
             return f"postgresql://{rest}"
         if scheme not in {"redis", "rediss", "unix"} and not url.startswith("sqlite:///"):
             words = "begins neither with sqlite:/// nor with redis:// or postgresql://"
             self._complain("QUEUE_URL", words)
         return url
+
+    def _postgresql(self, variable: str, url: str) -> str:
+        self._require_name(variable, url)
+        return f"{_POSTGRESQL}://{url.partition('://')[2]}"
 
     def _require_name(self, variable: str, url: str) -> None:
         """Without a name libpq would take the user's, and find somebody else's database."""
@@ -176,3 +194,7 @@ class _Reader:
     def finish(self) -> None:
         if self._problems:
             raise ConfigError("; ".join(self._problems) + ".")
+
+
+def _is_postgresql(url: str) -> bool:
+    return url.partition("://")[0] in {"postgresql", "postgres", _POSTGRESQL}

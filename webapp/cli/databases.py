@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import flask_migrate
 
-from webapp import create_app
+from webapp import create_app, grants, schema
 from webapp.extensions import db, doorbell
 from webapp.services import installation
 
@@ -46,3 +46,15 @@ def upgrade() -> None:
     are none."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     flask_migrate.upgrade()
+
+
+def upgrade_tables(settings: Settings) -> None:
+    """The same for the database of *settings*, opened as the owner of its tables; and let the
+    application's role in, if that is another."""
+    if not settings.database_owner_url:
+        schema.require_changeable()
+        upgrade()
+        return
+    grants.require_apart(settings.database_url)
+    upgrade()
+    grants.let_in(settings.database_url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from webapp import clock, create_app, schema
-from webapp.cli.databases import upgrade
+from webapp.cli.databases import upgrade_tables
 from webapp.cli.framework import Console, actor_for, prints_data
 from webapp.domain.actors import Actor
 from webapp.errors import AppError
@@ -31,10 +31,10 @@ def init(email: str, console: Console) -> None:
     Example: lastgood init --email anna@example.com
     """
     settings = Settings.from_environ()
-    app = create_app(settings, unlock=False)
+    app = create_app(settings.as_owner(), unlock=False)
     with app.app_context():
         schema.require_usable()
-        upgrade()
+        upgrade_tables(settings)
         installation.bind(settings, keys.create(settings))
         actor = actor_for(None)
         first = setup.first_admin(actor, email.strip().lower(), at=clock.now())
