@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.jobs.worker_process import until
+from webapp.extensions import db
+from webapp.services.processes import Presence
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 ROOT = Path(__file__).parent.parent.parent
@@ -129,3 +131,28 @@ def test_a_port_in_use_is_one_clear_sentence(serve, settings):
     assert code == 1
     assert len(told) == 1
     assert "in use" in told[0]
+
+
+def test_a_web_server_without_its_keys_says_one_sentence(shell, settings):
+    settings.master_key_file.unlink()
+
+    ended = shell("web")
+
+    assert ended.code == 1
+    assert ended.err.count("\n") == 1
+    assert "LASTGOOD_MASTER_KEY_FILE" in ended.err
+
+
+@pytest.mark.parametrize("name", ["worker", "scheduler"])
+def test_a_check_says_whether_one_lives_on_this_host(shell, app, name, monkeypatch):
+    with app.app_context(), monkeypatch.context() as elsewhere:
+        elsewhere.setattr("socket.gethostname", lambda: "elsewhere")
+        Presence(db.engine, name).show()
+    before = shell(name, "--check")
+    with app.app_context():
+        Presence(db.engine, name).show()
+    after = shell(name, "--check")
+
+    assert (before.code, after.code) == (1, 0)
+    assert f"No {name} of" in before.err
+    assert "lives" in after.err

@@ -18,9 +18,11 @@ from webapp.cli import logs
 from webapp.cli.framework import EXIT, Console
 from webapp.cli.processes import Supervisor
 from webapp.cli.starting import Site, patiently
-from webapp.errors import ConfigError, NotAnswering
+from webapp.errors import ConfigError, NotAnswering, NotFound
+from webapp.extensions import db
 from webapp.jobs import scheduler as scheduler_job
 from webapp.jobs import worker as worker_job
+from webapp.services import processes
 from webapp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,12 @@ def _address(function: Any) -> Any:
         "--port", type=click.IntRange(1, 65535), help="Port, instead of LASTGOOD_PORT."
     )
     return host(port(function))
+
+
+def _checkable(function: Any) -> Any:
+    """The option of those that no address can be asked for."""
+    words = "Only say whether one lives on this host: exit code 0, or 1."
+    return click.option("--check", is_flag=True, help=words)(function)
 
 
 @click.command("serve")
@@ -70,17 +78,22 @@ def web(host: str | None, port: int | None) -> None:
     """
     settings = _settings(host, port)
     logs.configure(settings)
+    _look_at(settings)  # gunicorn would tell of it by a traceback
     _require_free(settings)
     _Gunicorn(settings).run()
 
 
 @click.command("worker")
 @click.option("-w", "--workers", default=2, show_default=True, help="Runs worked on at a time.")
-def worker(workers: int) -> None:
+@_checkable
+def worker(workers: int, check: bool) -> None:
     """Start a worker: it carries out captures, previews and restores.
 
     Example: lastgood worker -w 4
     """
+    if check:
+        _require_alive(processes.WORKER)
+        return
     settings = Settings.from_environ()
     logs.configure(settings)
     worker_job.run(patiently(settings), settings, workers=workers)
@@ -91,11 +104,15 @@ def worker(workers: int) -> None:
 
 
 @click.command("scheduler")
-def scheduler() -> None:
+@_checkable
+def scheduler(check: bool) -> None:
     """Start the scheduler: one tick a minute.
 
     Example: lastgood scheduler
     """
+    if check:
+        _require_alive(processes.SCHEDULER)
+        return
     settings = Settings.from_environ()
     logs.configure(settings)
     app = patiently(settings)
@@ -113,7 +130,8 @@ def _look_at(settings: Settings) -> None:
         ConfigError: they are wrong.
     """
     try:
-        create_app(settings)
+        with create_app(settings).app_context():
+            db.engine.dispose()  # no connection is shared with a process that this one makes
     except NotAnswering as problem:
         Console.complain(problem)
 
@@ -145,6 +163,17 @@ class _Gunicorn(BaseApplication):
 
     def load(self) -> Site:
         return Site(self._settings)
+
+
+def _require_alive(kind: str) -> None:
+    """Raises:
+    NotFound: no process of this *kind* has shown itself lately on this host.
+    """
+    host = socket.gethostname()
+    with create_app().app_context():
+        if not processes.is_alive(kind, host=host):
+            raise NotFound(f"No {kind} of {host} has shown itself lately.")
+    Console.say(f"A {kind} lives on {host}.")
 
 
 def _settings(host: str | None, port: int | None) -> Settings:

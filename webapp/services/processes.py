@@ -54,19 +54,21 @@ def is_ahead() -> ColumnElement[bool]:
     return ProcessSign.seen_at >= clock.now() + clock.BELIEVED_AHEAD
 
 
-def last_seen(kind: str) -> datetime | None:
-    """When some process of this *kind* showed itself last, on any host.
+def last_seen(kind: str, *, host: str = "") -> datetime | None:
+    """When some process of this *kind* showed itself last, on that host or on any.
 
     Asks on a connection of its own: for those who wait, and hold no transaction meanwhile.
     """
     newest = select(func.max(ProcessSign.seen_at)).where(ProcessSign.kind == kind, ~is_ahead())
+    if host:
+        newest = newest.where(ProcessSign.host == host)
     with by_row_locks(), db.engine.begin() as connection:
         return connection.scalar(newest)
 
 
-def is_alive(kind: str) -> bool:
+def is_alive(kind: str, *, host: str = "") -> bool:
     """Say whether some process of this *kind* has shown itself lately; asks as ``last_seen``."""
-    seen_at = last_seen(kind)
+    seen_at = last_seen(kind, host=host)
     return seen_at is not None and clock.now() - seen_at < _LATELY[kind]
 
 
