@@ -65,7 +65,7 @@ check: setup-dev  ## format, lint, types, import contracts
 	@$(BIN)/lint-imports
 
 test: setup-dev  ## the test suite
-	@.ci/packages strace acl attr postgresql redis-server || true
+	@.ci/packages strace acl attr postgresql redis-server systemd || true
 	@$(PYTEST) -n 2 --dist loadfile --postgresql=engine -m "$(UNIT)"
 
 e2e: setup-dev  ## the story of the product, in a real browser
@@ -73,11 +73,11 @@ e2e: setup-dev  ## the story of the product, in a real browser
 	@if .ci/marked e2e; then $(PYTEST) -m e2e tests/e2e; fi
 
 torture-short: setup-dev  ## crash, fault and race campaigns of minutes
-	@.ci/packages strace acl attr postgresql redis-server || true
+	@.ci/packages strace acl attr postgresql redis-server systemd || true
 	@if .ci/marked torture; then $(PYTEST) -m torture; fi
 
 torture: setup-dev  ## all campaigns
-	@.ci/packages strace acl attr postgresql redis-server || true
+	@.ci/packages strace acl attr postgresql redis-server systemd || true
 	@if .ci/marked 'torture(_long)?'; then $(PYTEST) -m "torture or torture_long"; fi
 	@$(PYTEST) -n 2 --dist loadfile --postgresql=everywhere -m "postgresql and $(UNIT)"
 

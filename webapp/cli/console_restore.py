@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from webapp import clock, schema
-from webapp.cli.databases import opened_on, upgrade
+from webapp.cli.databases import opened_on, upgrade, upgrade_tables
 from webapp.cli.framework import EXIT, Console, actor_for, prints_data
 from webapp.cli.vault.options import opens_vault
 from webapp.cli.vault.progress import Tell, may_be_quiet, shown
@@ -107,7 +107,7 @@ def _settings(into: Path | None) -> Settings:
 def _require_room(settings: Settings) -> None:
     console_restores.require_room(settings)
     if moving.sqlite_file(settings.database_url) is None:
-        with opened_on(settings, None):
+        with opened_on(settings.as_owner(), None):
             schema.require_usable()
             moving.require_room()
 
@@ -170,8 +170,8 @@ def _settle(found: Found, place: _Place, tell: Tell) -> tuple[Settled, list[str]
 def _move_on(place: _Place, tell: Tell) -> None:
     """From the copy into the database server."""
     source = moving.engine()
-    with opened_on(place.settings, place.ring):
-        upgrade()
+    with opened_on(place.settings.as_owner(), place.ring):
+        upgrade_tables(place.settings)
         moving.move(source, tell=tell)
 
 
