@@ -11,6 +11,7 @@ import threading
 from typing import Any
 
 import click
+from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from webapp import create_app
@@ -78,9 +79,9 @@ def web(host: str | None, port: int | None) -> None:
     """
     settings = _settings(host, port)
     logs.configure(settings)
-    _look_at(settings)  # gunicorn would tell of it by a traceback
+    app = _look_at(settings)
     _require_free(settings)
-    _Gunicorn(settings).run()
+    _Gunicorn(settings, app).run()
 
 
 @click.command("worker")
@@ -122,7 +123,7 @@ def scheduler(check: bool) -> None:
     scheduler_job.run(app, stop)
 
 
-def _look_at(settings: Settings) -> None:
+def _look_at(settings: Settings) -> Flask | None:
     """Keys and settings are right, or this is the one sentence that says why. A silent database is
     told, too, and waited for by each process of the tree.
 
@@ -130,17 +131,20 @@ def _look_at(settings: Settings) -> None:
         ConfigError: they are wrong.
     """
     try:
-        with create_app(settings).app_context():
+        app = create_app(settings)
+        with app.app_context():
             db.engine.dispose()  # no connection is shared with a process that this one makes
+        return app
     except NotAnswering as problem:
         Console.complain(problem)
+        return None
 
 
 class _Gunicorn(BaseApplication):
     """The web server: one process, a few threads; nothing is kept outside database and vault."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, app: Flask | None) -> None:
+        self._settings, self._app = settings, app
         super().__init__()
 
     def load_config(self) -> None:
@@ -162,7 +166,7 @@ class _Gunicorn(BaseApplication):
                 self.cfg.set(name, value)
 
     def load(self) -> Site:
-        return Site(self._settings)
+        return Site(self._settings, self._app)
 
 
 def _require_alive(kind: str) -> None:

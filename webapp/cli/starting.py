@@ -56,14 +56,17 @@ def patiently(settings: Settings, *, beyond: type[ConfigError] = NotAnswering) -
 class Site:
     """The web application, or a page that says why there is none yet.
 
+    Args:
+        app: the application, if there is one.
+
     Raises:
         ConfigError: something else than a silent database keeps it from starting.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._app: Flask | None = None
+    def __init__(self, settings: Settings, app: Flask | None = None) -> None:
+        self._app = app
         try:
-            self._app = create_app(settings)
+            self._app = app or create_app(settings)
         except NotAnswering:
             threading.Thread(target=self._wait, args=(settings,), daemon=True).start()
 
