@@ -22,7 +22,7 @@ from tests.deploy.conftest import DEPLOY, ROOT
 from tests.postgres import Cluster, programs
 from webapp.cli import lastgood
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 TEXT = (ROOT / "docs" / "operations.md").read_text()
 BLOCKS = dict(re.findall(r"<!-- run by a test: (\w+) -->\n```\n(.*?)```", TEXT, re.DOTALL))
