@@ -180,12 +180,22 @@ def _lines(settings: Settings, done: dict[str, Any]) -> list[str]:
     return [
         f"Restored the console as it was at {done['copied_at'][:16].replace('T', ' ')} UTC into "
         f"{settings.home}.",
-        f"{counted(done['ended'], 'run')} ended as failed, since what became of them is not known; "
-        f"{counted(done['waiting'], 'run')} will begin; {counted(done['plans'], 'preview')} "
-        "expired. Everybody signs in again.",
-        f"The settings of then: {settings.home / RESTORED / console_backups.SETTINGS}",
+        *_became(done),
+        f"Its settings of then: {settings.home / RESTORED}",
         *(f"! {problem}" for problem in done["audit_problems"]),
-        *(["Of these tenants the vault is to be put back:"] if away else []),
+        *(["The vaults of these tenants are to be put back:"] if away else []),
         *some(away, len(away)),
         f"Then: LASTGOOD_HOME={settings.home} lastgood init, and lastgood serve",
     ]
+
+
+def _became(done: dict[str, Any]) -> Iterator[str]:
+    """What was done to runs and previews; everybody can see it on their pages, too."""
+    if done["ended"]:
+        ended = counted(done["ended"], "run")
+        yield f"{ended} ended as failed: what became of them since the backup is not known."
+    if done["waiting"]:
+        yield f"{counted(done['waiting'], 'run')} that waited will begin."
+    if done["plans"]:
+        yield f"{counted(done['plans'], 'preview')} expired."
+    yield "Everybody signs in again."

@@ -43,6 +43,7 @@ def copied(vault, tmp_path):
     return copied
 
 
+@pytest.mark.sqlite_only
 def test_the_first_backup_makes_the_vault_and_says_so(context, lastgood, vault):
     first = lastgood("console", "backup", vault)
     second = lastgood("console", "backup", vault)
@@ -74,6 +75,7 @@ def test_no_key_lies_in_the_vault(context, backed_up, vault, settings, monkeypat
     assert b"smtp://post@mail.example.com" in held
 
 
+@pytest.mark.sqlite_only
 def test_a_file_with_the_master_key_is_refused(context, lastgood, vault, settings, tmp_path):
     hidden = tmp_path / "settings"
     hidden.write_text(f"KEY={settings.master_key_file.read_text().upper()}")
@@ -85,6 +87,7 @@ def test_a_file_with_the_master_key_is_refused(context, lastgood, vault, setting
     assert not vault.exists()
 
 
+@pytest.mark.sqlite_only
 def test_other_files_are_kept_when_named(context, backed_up, lastgood, vault, tmp_path):
     (tmp_path / "a").mkdir()
     for file in (tmp_path / "lastgood.env", tmp_path / "a" / "lastgood.env"):
@@ -132,6 +135,7 @@ def test_a_backup_sees_one_moment_while_others_write(app, people, backed_up, cop
     assert counts[0][1] == counts[1][1]
 
 
+@pytest.mark.sqlite_only
 def test_a_vault_that_was_there_and_is_gone_is_not_made_anew(context, lastgood, backed_up, vault):
     backed_up()
     shutil.rmtree(vault)
@@ -144,6 +148,7 @@ def test_a_vault_that_was_there_and_is_gone_is_not_made_anew(context, lastgood, 
     assert backed_up("--new-vault")["made_vault"] is True
 
 
+@pytest.mark.sqlite_only
 def test_a_wrong_passphrase_is_told_by_its_own_code(
     context, lastgood, backed_up, vault, monkeypatch
 ):
@@ -154,6 +159,7 @@ def test_a_wrong_passphrase_is_told_by_its_own_code(
     assert lastgood("console", "list", vault).code == 12
 
 
+@pytest.mark.sqlite_only
 def test_two_backups_at_once_are_one(context, lastgood, vault, settings):
     with console_backups.workplace():
         ended = lastgood("console", "backup", vault)
@@ -162,6 +168,7 @@ def test_two_backups_at_once_are_one(context, lastgood, vault, settings):
     assert "under way" in ended.err
 
 
+@pytest.mark.sqlite_only
 def test_nothing_of_the_copy_stays_behind(context, lastgood, vault, settings, monkeypatch):
     monkeypatch.setattr("webapp.standalone.console_vaults.vaults.create", lambda where: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -184,6 +191,7 @@ def test_a_damaged_copy_is_told(tmp_path):
         console_backups.make_whole(file)
 
 
+@pytest.mark.sqlite_only
 def test_a_backup_is_in_the_audit_log(context, backed_up, vault):
     made = backed_up()
 
@@ -193,6 +201,7 @@ def test_a_backup_is_in_the_audit_log(context, backed_up, vault):
     assert entry.details["snapshot_id"] == made["snapshot_id"]
 
 
+@pytest.mark.sqlite_only
 def test_a_timer_hears_nothing_if_all_is_well(context, lastgood, backed_up, vault):
     backed_up()
 

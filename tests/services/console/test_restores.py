@@ -64,6 +64,7 @@ def test_a_tenants_vault_opens_again_on_an_empty_machine(
         assert vault.open_content(entry).read() == b"<p>3</p>\n"
 
 
+@pytest.mark.sqlite_only
 def test_a_restored_console_goes_on(captured, backed_up, restored, entered, home, settings):
     source_id, tenant_id = captured.source_id, captured.tenant_id
     backed_up()
@@ -84,6 +85,7 @@ def test_a_restored_console_goes_on(captured, backed_up, restored, entered, home
         assert audit_chain.verify(INSTALLATION_CHAIN).ok
 
 
+@pytest.mark.sqlite_only
 def test_init_finds_everything_there(people, context, backed_up, restored, lastgood, home):
     backed_up()
     restored(home)
@@ -97,6 +99,7 @@ def test_init_finds_everything_there(people, context, backed_up, restored, lastg
     assert not (home / ".restoring").exists()
 
 
+@pytest.mark.sqlite_only
 def test_a_vault_that_is_not_there_yet_is_named(captured, backed_up, restored, home):
     backed_up()
 
@@ -176,6 +179,7 @@ def test_what_was_under_way_ends_and_only_captures_begin_again(
         assert plans == {PlanState.EXECUTED, PlanState.STALE}
 
 
+@pytest.mark.sqlite_only
 def test_a_slot_and_a_preview_end_with_the_console(website, backed_up, restored, entered, home):
     run = active(website, RunType.CAPTURE, RunState.RUNNING, action="scheduled")
     schedule = factories.schedule(website)
@@ -220,6 +224,7 @@ def test_nothing_is_told_twice_and_no_dead_process_is_believed_alive(
         assert entry.tenant_id is None
 
 
+@pytest.mark.sqlite_only
 def test_everybody_signs_in_again(app, people, backed_up, restored, home, settings):
     backed_up()
 
@@ -228,6 +233,7 @@ def test_everybody_signs_in_again(app, people, backed_up, restored, home, settin
     assert (home / "secret.key").read_text() != (settings.home / "secret.key").read_text()
 
 
+@pytest.mark.sqlite_only
 def test_a_wrong_master_key_is_refused_in_one_sentence(context, lastgood, backed_up, vault, home):
     backed_up()
 
@@ -243,6 +249,7 @@ def test_a_wrong_master_key_is_refused_in_one_sentence(context, lastgood, backed
 
 
 @pytest.mark.parametrize("typed", ["", "ab", "zz" * 32])
+@pytest.mark.sqlite_only
 def test_what_is_no_key_is_refused(context, lastgood, backed_up, vault, home, typed):
     backed_up()
 
@@ -252,6 +259,7 @@ def test_what_is_no_key_is_refused(context, lastgood, backed_up, vault, home, ty
     assert "64 digits" in ended.err
 
 
+@pytest.mark.sqlite_only
 def test_without_a_key_and_a_terminal_it_is_asked_for(context, lastgood, backed_up, vault, home):
     backed_up()
 
@@ -261,6 +269,7 @@ def test_without_a_key_and_a_terminal_it_is_asked_for(context, lastgood, backed_
     assert "--master-key-file" in ended.err
 
 
+@pytest.mark.sqlite_only
 def test_the_key_may_be_typed_as_it_is_printed(context, lastgood, backed_up, vault, home, settings):
     backed_up()
     key = settings.master_key_file.read_text().strip()
@@ -273,6 +282,7 @@ def test_the_key_may_be_typed_as_it_is_printed(context, lastgood, backed_up, vau
 
 
 @pytest.mark.parametrize("found", ["lastgood.db", "notes.txt"])
+@pytest.mark.sqlite_only
 def test_a_folder_that_holds_something_is_refused(
     context, lastgood, backed_up, vault, home, found, settings
 ):
@@ -289,6 +299,7 @@ def test_a_folder_that_holds_something_is_refused(
     assert (home / found).read_text() == "mine"
 
 
+@pytest.mark.sqlite_only
 def test_a_restore_that_was_cut_short_is_repeated(
     context, lastgood, backed_up, restored, vault, home, settings, monkeypatch
 ):
@@ -305,6 +316,7 @@ def test_a_restore_that_was_cut_short_is_repeated(
     restored(home)
 
 
+@pytest.mark.sqlite_only
 def test_a_backup_of_a_later_release_is_refused(
     context, lastgood, backed_up, vault, home, settings, monkeypatch
 ):
@@ -323,6 +335,7 @@ def test_a_backup_of_a_later_release_is_refused(
     assert not home.exists()
 
 
+@pytest.mark.sqlite_only
 def test_another_snapshot_than_a_consoles_is_refused(
     context, lastgood, backed_up, vault, home, settings, tmp_path
 ):
@@ -337,6 +350,7 @@ def test_another_snapshot_than_a_consoles_is_refused(
     assert "no backup of a console" in ended.err
 
 
+@pytest.mark.sqlite_only
 def test_an_older_backup_can_be_chosen(people, context, lastgood, backed_up, restored, home):
     first = backed_up()["snapshot_id"]
     factories.member(factories.tenant_called("acme"), email="new@example.com")

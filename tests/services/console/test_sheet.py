@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from sqlalchemy import select
 
 from tests.cli.vault.test_sheet import code_in_html
@@ -18,6 +19,7 @@ def typed_from(text: str) -> str:
     return "\n".join(re.findall(r"^(?:[0-9a-f]{4} ){3}[0-9a-f]{4}$", text, re.MULTILINE))
 
 
+@pytest.mark.sqlite_only
 def test_the_sheet_holds_all_that_a_restore_asks_for(
     people, context, lastgood, backed_up, vault, tmp_path
 ):
@@ -30,6 +32,7 @@ def test_the_sheet_holds_all_that_a_restore_asks_for(
     assert lastgood(*command, home=home, stdin=typed_from(printed)).code == 0
 
 
+@pytest.mark.sqlite_only
 def test_a_camera_reads_the_same_key(context, lastgood, tmp_path):
     file = tmp_path / "sheet.html"
     assert lastgood("console", "sheet", "--output", file).code == 0
@@ -40,6 +43,7 @@ def test_a_camera_reads_the_same_key(context, lastgood, tmp_path):
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.sqlite_only
 def test_that_it_was_taken_is_recorded_without_the_key(context, lastgood):
     lastgood("console", "sheet")
 
@@ -49,6 +53,7 @@ def test_that_it_was_taken_is_recorded_without_the_key(context, lastgood):
     assert entry.details == {"key_fingerprint": installation.ring().fingerprint}
 
 
+@pytest.mark.sqlite_only
 def test_another_sort_of_file_is_refused_before_anything_is_taken(context, lastgood, tmp_path):
     ended = lastgood("console", "sheet", "--output", tmp_path / "sheet.pdf")
 
