@@ -9,6 +9,8 @@ PYTEST = .ci/pytest
 UV = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
 UNIT = not e2e and not torture and not torture_long
+# Files are shared out whole, in the order that tests.haste gives them.
+TWO = -n 2 --dist loadfile --no-loadscope-reorder
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -66,7 +68,7 @@ check: setup-dev  ## format, lint, types, import contracts
 
 test: setup-dev  ## the test suite
 	@.ci/packages strace acl attr postgresql redis-server systemd || true
-	@$(PYTEST) -n 2 --dist loadfile --postgresql=engine -m "$(UNIT)"
+	@$(PYTEST) $(TWO) --durations=20 --durations-min=2 --postgresql=engine -m "$(UNIT)"
 
 e2e: setup-dev  ## the story of the product, in a real browser
 	@.ci/packages chromium
@@ -74,12 +76,12 @@ e2e: setup-dev  ## the story of the product, in a real browser
 
 torture-short: setup-dev  ## crash, fault and race campaigns of minutes
 	@.ci/packages strace acl attr postgresql redis-server systemd || true
-	@if .ci/marked torture; then $(PYTEST) -m torture; fi
+	@if .ci/marked torture; then $(PYTEST) -n 2 --dist worksteal --durations=10 -m torture; fi
 
 torture: setup-dev  ## all campaigns
 	@.ci/packages strace acl attr postgresql redis-server systemd || true
 	@if .ci/marked 'torture(_long)?'; then $(PYTEST) -m "torture or torture_long"; fi
-	@$(PYTEST) -n 2 --dist loadfile --postgresql=everywhere -m "postgresql and $(UNIT)"
+	@$(PYTEST) $(TWO) --postgresql=everywhere -m "postgresql and $(UNIT)"
 
 bench: setup-dev  ## measure speed on this machine; beside restic and borg in a small form
 	@.ci/packages restic borgbackup strace mariadb-server postgresql || true

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
-from tests import casting
+from tests import casting, haste
 from tests.casting import Everybody
 from tests.installations import prepare, settings_for
 from tests.postgres import Cluster, programs
@@ -31,6 +28,8 @@ ON_BOTH = ("services/", "jobs/", "test_migrations.py", "test_transactions.py")
 _NOT_ASKED_FOR = pytest.mark.skip(reason="PostgreSQL: give --postgresql=engine")
 _numbers = itertools.count(1)
 
+haste.begin()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -39,6 +38,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="no",
         help="what runs on PostgreSQL, beside SQLite: the engine room, or all that has a database",
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        haste.slow_files_first(items)
+
+
+def pytest_collection_finish() -> None:
+    haste.spare_what_is_there()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -140,13 +148,6 @@ def empty_database(
 def rings() -> list[str]:
     """Ids of the runs whose doorbell rang, in order."""
     return []
-
-
-@event.listens_for(Engine, "connect")
-def _hurry(connection: object, _record: object) -> None:
-    """No test pulls the plug of this machine: its databases need not wait for the disk."""
-    if isinstance(connection, sqlite3.Connection):
-        connection.execute("PRAGMA synchronous=OFF").close()
 
 
 @pytest.fixture(scope="session")

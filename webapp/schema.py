@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic.migration import MigrationContext
@@ -101,10 +102,12 @@ def require_newest() -> None:
     )
 
 
+@cache  # they are this release's
 def _newest() -> str | None:
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
+@cache
 def _known() -> set[str]:
     scripts = ScriptDirectory(str(MIGRATIONS))
     return {script.revision for script in scripts.walk_revisions()}

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from tests.nursery import lastgood
+
 START_SECONDS, STOP_SECONDS = 40, 20
 LASTGOOD = (sys.executable, "-m", "webapp.cli")
 
@@ -99,13 +101,7 @@ def _session_of(pid: int) -> int:
 
 
 def _lastgood(home: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [*LASTGOOD, *arguments],
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = lastgood(*arguments, environment=environment(home))
     if done.returncode:
         raise RuntimeError(f"lastgood {' '.join(arguments)}: {done.stderr}")
     return done.stdout

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import threading
+from multiprocessing.connection import Connection
 from uuid import UUID
 
 from webapp import create_app
@@ -15,12 +14,13 @@ from webapp.services import captures
 from webapp.settings import Settings
 
 
-def main(source_id: str, threads: str) -> None:
+def start(source_id: str, threads: int, told: Connection) -> None:
+    """Say that all is ready, wait for a word, start, and send the runs and whether they are new."""
     app = create_app(Settings.from_environ())
     found: list[tuple[str, bool]] = []
-    barrier = threading.Barrier(int(threads))
+    barrier = threading.Barrier(threads)
 
-    def start() -> None:
+    def press() -> None:
         with app.app_context():
             access = gate.enter(gate.actor_called("olga@example.com"), "acme", Permission.OPERATE)
             db.session.rollback()
@@ -28,15 +28,11 @@ def main(source_id: str, threads: str) -> None:
             run, is_new = captures.start(access, UUID(source_id))
             found.append((str(run.id), is_new))
 
-    print("ready", flush=True)  # noqa: T201
-    sys.stdin.readline()
-    everybody = [threading.Thread(target=start) for _ in range(int(threads))]
+    told.send("ready")
+    told.recv()
+    everybody = [threading.Thread(target=press) for _ in range(threads)]
     for one in everybody:
         one.start()
     for one in everybody:
         one.join()
-    print(json.dumps(found), flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    told.send(found)

@@ -81,7 +81,7 @@ def test_a_capture_survives_the_death_of_its_worker(
     assert run.succeeded == FILES + 6
     assert made.snapshot_ids
     assert vault_is_sound(tenant_id)
-    assert until(lambda: not list(settings.scratch.iterdir()), seconds=10)
+    assert until(lambda: not list(settings.scratch.iterdir()), seconds=30)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4, 0.8], ids=["early", "middle", "late"])

@@ -59,7 +59,7 @@ def test_each_run_is_done_once_by_one_of_many_workers(started, start_worker):
     items = db.session.query(RunItem.run_id, RunItem.item_key).all()
     assert len(items) == len(set(items))
     db.session.rollback()
-    assert until(lambda: len(signs()) == WORKERS, seconds=10)
+    assert until(lambda: len(signs()) == WORKERS, seconds=30)
     assert len({host for host, _ in signs()}) == (WORKERS if on_a_host("x") else 1)
 
 

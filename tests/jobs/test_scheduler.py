@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from tests.jobs.worker_process import environment
+from tests.nursery import lastgood
 from tests.services.scheduling import nightly, slots
 from webapp import clock
 from webapp.extensions import db
@@ -97,11 +97,12 @@ def test_three_dispatchers_at_once_start_each_slot_once(app, settings, enter, we
     made = [nightly(enter(), website, name=f"number {n}", time_of_day="02:00") for n in range(30)]
     due = made[0].next_run_at.isoformat()
     db.session.rollback()
-    words = [sys.executable, "-m", "webapp.cli", "schedules", "dispatch", "--now", due, "--json"]
-    options = {"cwd": Path(__file__).parents[2], "stdout": subprocess.PIPE}
+    words = ("schedules", "dispatch", "--now", due, "--json")
+    dispatch = partial(lastgood, *words, environment=environment(settings))
 
-    running = [subprocess.Popen(words, env=environment(settings), **options) for _ in range(3)]
-    told = [json.loads(process.communicate(timeout=60)[0]) for process in running]
+    with ThreadPoolExecutor(3) as pool:
+        ended = [pool.submit(dispatch) for _ in range(3)]
+    told = [json.loads(one.result().stdout) for one in ended]
 
     assert sum(one["started"] for one in told) == 30
     assert [len(slots(schedule)) for schedule in made] == [1] * 30

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
-from pathlib import Path
+from multiprocessing.connection import Connection
 
 import pytest
 from sqlalchemy import func, select
 
+from tests.jobs import starter
 from tests.jobs.worker_process import environment
+from tests.nursery import Forked, pipe
 from webapp import database
 from webapp.extensions import db
 from webapp.models import AuditEntry, Run
 from webapp.services import audit_chain, captures
+from webapp.settings import Settings
 
 PROCESSES, THREADS = 4, 32
 
@@ -82,25 +82,24 @@ def test_the_index_alone_would_do(app, enter, website, monkeypatch):
 def test_processes_that_start_the_same_get_one_run(settings, enter, website):
     source_id, chain = str(website.id), website.tenant_id
     db.session.rollback()
-    command = [sys.executable, "-m", "tests.jobs.starter", source_id, str(THREADS // PROCESSES)]
-    started = [
-        subprocess.Popen(
-            command,
-            env=environment(settings),
-            cwd=Path(__file__).parent.parent.parent,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(PROCESSES)
-    ]
-    assert [one.stdout.readline() for one in started] == ["ready\n"] * PROCESSES
+    starters = [start_one(settings, source_id) for _ in range(PROCESSES)]
+    assert [one.recv() for one in starters] == ["ready"] * PROCESSES
 
-    for one in started:
-        one.stdin.write("go\n")
-        one.stdin.flush()
-    found = [tuple(pair) for one in started for pair in json.loads(one.communicate()[0])]
+    for one in starters:
+        one.send("go")
+    found = [pair for one in starters for pair in one.recv()]
 
     assert is_one(found, of=THREADS)
     assert runs_and_starts() == (1, 1)
     assert audit_chain.verify(chain).ok
+
+
+def start_one(settings: Settings, source_id: str) -> Connection:
+    """Our end of a line to a new process."""
+    ours, theirs = pipe()
+    log = settings.home / "starter.log"
+    share = THREADS // PROCESSES
+    environ = environment(settings)
+    Forked(starter.start, source_id, share, theirs, environment=environ, log=log)
+    theirs.close()
+    return ours

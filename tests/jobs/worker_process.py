@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
+from tests.nursery import Forked
 from webapp.settings import Settings
 
 LEASE_SECONDS = 3
@@ -27,28 +28,34 @@ class WorkerProcess:
     """
 
     def __init__(self, settings: Settings, before: Sequence[str] = ()) -> None:
-        self.log = (settings.home / "worker.log").open("ab")
-        self.process = subprocess.Popen(
-            [*before, sys.executable, "-m", "tests.jobs.worker_process"],
-            env=environment(settings),
-            cwd=Path(__file__).parent.parent.parent,
-            stdout=self.log,
-            stderr=self.log,
-            start_new_session=True,
-        )
+        log = settings.home / "worker.log"
+        self.process: Forked | subprocess.Popen[bytes]
+        if before:
+            self.process = _run_by(before, settings, log)
+        else:
+            self.process = Forked(main, environment=environment(settings), log=log)
 
     def kill(self) -> None:
         """As the kernel does when memory runs out: at once, in the middle of anything."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        self.log.close()
 
     def stop(self) -> int:
         """As a service manager does; return the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=20)
-        self.log.close()
-        return code
+        return self.process.wait(timeout=20)
+
+
+def _run_by(before: Sequence[str], settings: Settings, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            [*before, sys.executable, "-m", "tests.jobs.worker_process"],
+            env=environment(settings),
+            cwd=Path(__file__).parent.parent.parent,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, Type
 from sqlalchemy import func, select
 
 from tests.factories import user_called
+from tests.haste import REAL_HASHER
 from webapp.errors import Invalid, Throttled
 from webapp.extensions import db
 from webapp.models import AuditEntry, SignInFailure
@@ -211,3 +212,9 @@ def test_each_try_is_in_the_audit_log(alice):
         ("alice@example.com", "sign_in.succeeded"),
     ]
     assert "stranger" not in str([e.details for e in entries])
+
+
+def test_a_guess_of_a_password_costs_what_we_promise():
+    assert REAL_HASHER.type is Type.ID
+    assert REAL_HASHER.time_cost >= 3
+    assert REAL_HASHER.memory_cost >= 32 * 1024

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, NamedTuple
 
 Pack = tuple[str, int, str]  # who made it, its number, its chunks: one letter each
@@ -101,6 +102,7 @@ class Case:
         return frozenset("".join(self.chunks[root] for root in roots))
 
 
+@cache
 def held(packs: frozenset[Pack]) -> frozenset[str]:
     """Every chunk of these packs."""
     return frozenset("".join(pack[2] for pack in packs))
