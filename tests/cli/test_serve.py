@@ -81,7 +81,7 @@ def is_gone(process: int) -> bool:
 def test_everything_starts_and_stops_together(serve):
     port = free_port()
     server = serve(port)
-    assert until(lambda: answers(port), seconds=40)
+    assert until(lambda: answers(port), seconds=60)
     children = children_of(server.pid)
 
     began = time.monotonic()
@@ -97,7 +97,7 @@ def test_everything_starts_and_stops_together(serve):
 def test_a_web_process_stays_small(serve):
     port = free_port()
     server = serve(port)
-    assert until(lambda: answers(port), seconds=40)
+    assert until(lambda: answers(port), seconds=60)
 
     sizes = [resident_bytes(child) for child in children_of(server.pid)]
 
@@ -107,11 +107,11 @@ def test_a_web_process_stays_small(serve):
 def test_children_die_with_a_killed_parent_and_dead_children_come_back(serve):
     port = free_port()
     server = serve(port)
-    assert until(lambda: answers(port), seconds=40)
+    assert until(lambda: answers(port), seconds=60)
     victim = min(children_of(server.pid))
     os.kill(victim, signal.SIGKILL)
 
-    came_back = until(lambda: is_gone(victim) and answers(port), seconds=20)
+    came_back = until(lambda: is_gone(victim) and answers(port), seconds=60)
     children = children_of(server.pid)
     server.kill()
     server.wait()

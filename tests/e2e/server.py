@@ -19,7 +19,7 @@ from urllib.request import urlopen
 
 from tests.nursery import lastgood
 
-START_SECONDS, STOP_SECONDS = 40, 20
+START_SECONDS, STOP_SECONDS = 90, 20
 LASTGOOD = (sys.executable, "-m", "webapp.cli")
 
 
