@@ -29,6 +29,9 @@ pytestmark = [
 ROOT = Path(__file__).parent.parent.parent
 SERVICES = {"web": "lastgood-web", "worker": "lastgood-worker@", "scheduler": "lastgood-scheduler"}
 
+# SQLite gives its files to the owner of the database, but only where it is root, as in tests.
+ONLY_ROOT = {"fchown"}
+
 # prctl(PR_SET_MDWE): as MemoryDenyWriteExecute= of systemd, and it stays after fork and exec.
 DENY = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0);"
@@ -103,5 +106,5 @@ def test_services_keep_to_what_their_units_allow(home, watched):
 
     assert restored["status"] == "succeeded"
     assert min(map(len, used.values())) > 40
-    outside = {name: used[name] - allowed(unit) for name, unit in SERVICES.items()}
+    outside = {name: used[name] - allowed(unit) - ONLY_ROOT for name, unit in SERVICES.items()}
     assert {name: calls for name, calls in outside.items() if calls} == {}
