@@ -8,7 +8,6 @@ from urllib.parse import urlsplit, urlunsplit
 from webapp.settings import VARIABLES
 
 _NEVER = {"SECRET_KEY"}
-_ADDRESSES = {"DATABASE_URL", "QUEUE_URL", "SMTP_URL"}
 
 
 def settings_text(environ: Mapping[str, str]) -> str:
@@ -40,7 +39,7 @@ def _lines(name: str, environ: Mapping[str, str]) -> Iterator[str]:
     value = environ.get(variable)
     if value and name in _NEVER:
         yield f"# {variable} was set. No backup holds it: a new one is made."
-    elif value and name in _ADDRESSES and has_password(value):
+    elif value and has_password(value):
         yield f"# {variable} held a password, which is not in this backup."
         yield f"# {variable}={without_password(value).partition('?')[0]}"
     elif value:

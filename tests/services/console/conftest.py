@@ -69,6 +69,14 @@ def lastgood(settings, monkeypatch, capsys, tmp_path) -> Lastgood:
 
 
 @pytest.fixture
+def server(request):
+    """A PostgreSQL server, where tests may have one."""
+    if request.config.getoption("--postgresql") == "no":
+        pytest.skip("PostgreSQL: give --postgresql=engine")
+    return request.getfixturevalue("cluster")
+
+
+@pytest.fixture
 def vault(tmp_path) -> Path:
     """Where the console is backed up to; nothing is there yet."""
     return tmp_path / "console-vault"

@@ -24,14 +24,6 @@ pytestmark = pytest.mark.sqlite_only  # the old database; the new one is the ser
 
 
 @pytest.fixture
-def server(request):
-    """A PostgreSQL server, where tests may have one."""
-    if request.config.getoption("--postgresql") == "no":
-        pytest.skip("PostgreSQL: give --postgresql=engine")
-    return request.getfixturevalue("cluster")
-
-
-@pytest.fixture
 def target(server):
     """The address of a new database, without a driver's name: as a person types it."""
     name = f"moved{next(_numbers)}"

@@ -386,3 +386,31 @@ def test_a_console_is_restored_into_a_database_server(
     )  # fmt: skip
     assert again.code == 4
     assert "not empty" in again.err
+
+
+@pytest.fixture
+def apart(server, monkeypatch):
+    """The address of an empty database for a role that does not own its tables."""
+    for role in ("restored_owner", "restored_app"):
+        server.execute(f"CREATE ROLE {role} LOGIN")
+    server.execute("CREATE DATABASE apart OWNER restored_owner TEMPLATE template0")
+    url = server.url("apart")
+    owner = url.replace("postgres@", "restored_owner@")
+    monkeypatch.setenv("LASTGOOD_DATABASE_OWNER_URL", owner)
+    yield url.replace("postgres@", "restored_app@")
+    server.drop("apart")
+    for role in ("restored_owner", "restored_app"):
+        server.execute(f"DROP ROLE {role}")
+
+
+@pytest.mark.sqlite_only
+def test_tables_that_belong_to_another_role_are_made_by_that_role(
+    people, context, backed_up, restored, entered, home, apart
+):
+    backed_up()
+
+    restored(home, database_url=apart)
+
+    with entered(home, apart):
+        assert factories.tenant_called("acme").name == "Acme"
+        assert audit_chain.verify(INSTALLATION_CHAIN).ok

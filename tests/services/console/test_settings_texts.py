@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from webapp.services.settings_texts import settings_text, without_password
+from webapp.settings import VARIABLES
 
 
 def test_what_was_set_is_there_as_systemd_reads_it():
@@ -32,6 +33,13 @@ def test_no_password_is_kept_and_that_it_was_there_is_said(variable, value):
     assert "hush-hush" not in text
     assert variable in text
     assert all(line.startswith("# ") for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_no_variable_is_forgotten_where_a_password_may_be(name):
+    text = settings_text({f"LASTGOOD_{name}": "postgresql://me:hush-hush@host/x"})
+
+    assert "hush-hush" not in text
 
 
 def test_a_setting_that_lay_in_a_file_is_named():
