@@ -56,7 +56,7 @@ def _postgresql() -> str:
     if place is None:
         return "none"
     said = subprocess.run([place / "postgres", "--version"], capture_output=True, text=True)
-    return said.stdout.split()[-1] if said.returncode == 0 else "?"
+    return said.stdout.split()[2] if said.returncode == 0 else "?"
 
 
 def commit() -> str:

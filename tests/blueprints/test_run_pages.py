@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from bench.loading.asking import watched
 from webapp import clock
 from webapp.blueprints.runs.picture import Picture
 from webapp.domain.runs import RunState, RunType
@@ -180,3 +181,14 @@ def test_a_live_run_says_how_far_it_is(facts, share, remaining):
 
     assert (picture.share, picture.remaining) == (share, remaining)
     assert [step.state for step in picture.steps] == ["done", "now", "next"]
+
+
+def test_a_poll_asks_for_the_person_the_tenant_and_the_run(app, cast, things):
+    with app.app_context():
+        engine = db.engine
+    cast.bob.get(at(things.live_run, "/progress"))
+
+    with watched(engine) as seen:
+        cast.bob.get(at(things.live_run, "/progress"))
+
+    assert len([text for text, _ in seen if text.startswith("SELECT")]) == 3

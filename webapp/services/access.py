@@ -53,15 +53,23 @@ def enter(actor: Actor, slug: str, permission: Permission) -> Access:
     Raises:
         Forbidden: no such tenant, not a member, or too small a role; never said which.
     """
-    tenant = db.session.scalar(select(Tenant).where(Tenant.slug == slug))
-    if tenant is None or tenant.status is TenantStatus.GONE:
+    theirs = (Membership.tenant_id == Tenant.id) & (Membership.user_id == actor.user_id)
+    query = select(Tenant, Membership).outerjoin(Membership, theirs).where(Tenant.slug == slug)
+    found = db.session.execute(query).one_or_none()
+    if found is None or found[0].status is TenantStatus.GONE:
         raise Forbidden
-    return enter_tenant(actor, tenant, permission)
+    access = _access(actor, found[0], _permissions(actor, found[1]))
+    access.require(permission)
+    return access
 
 
 def enter_tenant(actor: Actor, tenant: Tenant, permission: Permission) -> Access:
     """As ``enter``, for a tenant that is at hand, such as that of a run in its job."""
-    access = _access(actor, tenant, _permissions(actor, tenant))
+    held = select(Membership).where(
+        Membership.tenant_id == tenant.id, Membership.user_id == actor.user_id
+    )
+    membership = None if actor.is_msp_admin else db.session.scalar(held)
+    access = _access(actor, tenant, _permissions(actor, membership))
     access.require(permission)
     return access
 
@@ -195,14 +203,9 @@ def _still_usable(actor: Actor) -> frozenset[Permission]:
     return AT_REST | {Permission.MANAGE} if actor.is_msp_admin else AT_REST
 
 
-def _permissions(actor: Actor, tenant: Tenant) -> frozenset[Permission]:
+def _permissions(actor: Actor, membership: Membership | None) -> frozenset[Permission]:
     if actor.is_msp_admin:
         return permissions_of(Role.MSP_ADMIN, content=True)
-    membership = db.session.scalar(
-        select(Membership).where(
-            Membership.tenant_id == tenant.id, Membership.user_id == actor.user_id
-        )
-    )
     if membership is None:
         raise Forbidden
     return _granted(membership)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 from webapp.domain.marks import Mark
 from webapp.domain.permissions import Permission
 from webapp.domain.runs import RunState, RunType
+from webapp.errors import Forbidden
 from webapp.extensions import db
 from webapp.models import Run, RunEvent, RunItem
 from webapp.services import access as gate
@@ -20,12 +21,16 @@ from webapp.services.paging import behind
 
 
 def find(access: Access, run_id: UUID) -> Run:
-    """One run of this tenant.
+    """One run of this tenant, with its source: what polls ask for each second.
 
     Raises:
         Forbidden: it is not this tenant's, or there is none.
     """
-    return gate.find(access, Run, run_id)
+    query = gate.rows(Run, access).where(Run.id == run_id).options(joinedload(Run.source))
+    run: Run | None = db.session.scalar(query)
+    if run is None:
+        raise Forbidden
+    return run
 
 
 def present(access: Access, run_id: UUID) -> dict[str, Any]:
