@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from datetime import timedelta
 
 import click
 import pytest
 
-from webapp import create_app
+from tests import factories
+from webapp import clock, create_app
 from webapp.cli import framework, lastgood
 from webapp.cli.framework import EXIT
-from webapp.extensions import doorbell
-from webapp.services import work
+from webapp.extensions import db, doorbell
+from webapp.models import Tenant, User
 
 ANNA, BEN = ("--as", "anna@example.com"), ("--as", "ben@example.com")
 
@@ -37,13 +38,6 @@ HARMLESS = {
 }  # fmt: skip
 
 
-def _work(settings, run_id: str) -> None:
-    ring = doorbell.ring
-    with create_app(settings).app_context():
-        work.carry_out(UUID(run_id), owner="test")
-    doorbell.ring = ring
-
-
 @pytest.fixture
 def logins(monkeypatch):
     """Who sits at the shell: set ``logins[0]``."""
@@ -53,22 +47,26 @@ def logins(monkeypatch):
 
 
 @pytest.fixture
-def things(shell, settings, acme, logins) -> dict[str, str]:
+def things(settings, logins) -> dict[str, str]:
     """Anna and Ben are admins; three sets of one source, one of them on hold; all takes two."""
-    for name in ("anna", "ben"):
-        shell("user", "add", f"{name}@example.com", "--admin")
-    site = acme / "www"
-    site.mkdir()
-    shell("source", "add", "acme", "www", "--kind", "files", "--set", f"path={site}")
-    shell("schedule", "add", "acme", "www", "--daily", "02:00", "--name", "nightly")
-    for number in range(3):
-        (site / f"page{number}.html").write_text("hello")
-        _work(settings, shell("capture", "acme", "www", "--json").data["run_id"])
-    made = [one["id"] for one in shell("sets", "acme", "--json").data]
-    shell("retention", "hold", "acme", made[2], "--reason", "case")
-    for act in ("lower_retention", "delete_source", "export_keys"):
-        shell("tenant", "two-people", "acme", "--demand", act)
-    return {"old": made[1], "held": made[2]}
+    ring, now = doorbell.ring, clock.now()
+    with create_app(settings).app_context():
+        tenant = Tenant(slug="acme", name="Acme", granted_roots=["/srv/acme"], created_at=now)
+        tenant.needs_two_people = ["lower_retention", "delete_source", "export_keys"]
+        for name in ("anna", "ben"):
+            user = User(email=f"{name}@example.com", is_msp_admin=True, created_at=now)
+            db.session.add(user)
+        db.session.add(tenant)
+        db.session.flush()
+        source = factories.source(tenant, name="www")
+        factories.schedule(source, name="nightly")
+        nights = [now - timedelta(days=ago) for ago in range(3)]
+        made = [factories.backup_set(factories.run(source, queued_at=at)) for at in nights]
+        made[2].on_hold = "case"
+        ids = {"old": str(made[1].id), "held": str(made[2].id)}
+        db.session.commit()
+    doorbell.ring = ring
+    return ids
 
 
 def waiting(shell) -> list[dict[str, object]]:
