@@ -18,7 +18,7 @@ from tests.services.scheduling import nightly, slots
 from webapp import clock
 from webapp.extensions import db
 from webapp.jobs import scheduler
-from webapp.models import Run
+from webapp.models import ProcessSign, Run
 from webapp.services import ticking, watching
 
 
@@ -176,3 +176,20 @@ def test_a_scheduler_that_takes_the_place_of_a_dead_one_goes_on_from_there(
 
     (slot,) = slots(made)
     assert (slot.error_code or slot.trigger) == becomes
+
+
+def test_a_minute_that_began_before_a_dead_scheduler_showed_itself_is_not_left_out(
+    app, enter, website, monkeypatch
+):
+    """Its tick was that of the minute before, and took long."""
+    made = nightly(enter(), website)
+    due = made.next_run_at
+    late = {"seen_at": due + timedelta(seconds=5), "started_at": due, "queue_problem": ""}
+    db.session.add(ProcessSign(kind="scheduler", host="here", pid=1, **late))
+    db.session.commit()
+    monkeypatch.setattr(watching._Process, "presence", None)
+
+    scheduler.run(app, minutes_pass(monkeypatch, minute_by_minute(due, since=1, until=2)))
+
+    (slot,) = slots(made)
+    assert (slot.scheduled_for, slot.error_code or slot.trigger) == (due, "schedule")

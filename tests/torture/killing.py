@@ -34,7 +34,7 @@ DECK = ("worker",) * 10 + ("scheduler",) * 4 + ("redis",) * 3 + ("postgres",) * 
 BUSY_SECONDS = 15.0  # what a loaded machine adds to anything
 # After a death: the lease ends, and by then somebody has heard that there is work.
 TAKEN_OVER_SECONDS = LEASE_SECONDS + RING_AGAIN.total_seconds() + BUSY_SECONDS
-_SETTLE_SECONDS = 150.0
+_SETTLE_SECONDS = 300.0
 
 
 @dataclass(kw_only=True)

@@ -21,13 +21,14 @@ _MINUTE_SECONDS = 60.0
 _MINUTE = timedelta(minutes=1)
 _MOST_LOST = 10
 _AGAIN_SECONDS = 5.0
+_MARGIN = timedelta(minutes=3)
 _BEHIND_SECONDS = 0.05  # a timer that is early must not meet the minute before
 
 
 def run(app: Flask, stop: threading.Event) -> None:
     """Tick at once and then each minute, until told to stop."""
     log.info("scheduler is ready")
-    before = _last_seen(app) or clock.now()
+    before = _looked_until(app) or clock.now()
     telling.beside_scheduler(app, stop)
     while True:
         now = clock.now()
@@ -50,10 +51,13 @@ def _keep_up(app: Flask, before: datetime, now: datetime) -> bool:
         return False
 
 
-def _last_seen(app: Flask) -> datetime | None:
-    """When a scheduler, perhaps the one that was killed and whose place this takes, was seen."""
+def _looked_until(app: Flask) -> datetime | None:
+    """Until when somebody has surely looked for slots: a while before a scheduler, perhaps the one
+    that was killed and whose place this takes, was seen. It shows itself at the end of a tick that
+    may have begun in an earlier minute. To look at a minute once more does no harm."""
     with app.app_context(), suppress(*FAILURES):
-        return processes.last_seen(processes.SCHEDULER)
+        seen_at = processes.last_seen(processes.SCHEDULER)
+        return seen_at - _MARGIN if seen_at else None
     return None
 
 
