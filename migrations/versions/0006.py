@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 _GOOD = "status = 'completed' AND backup_type != 'pre-restore' AND deleted_at IS NULL"
+_CAPTURE = "run_type = 'capture_run'"
 _CAPTURED = "run_type = 'capture_run' AND status IN ('succeeded', 'partial', 'failed')"
 _NEW = (
     (
@@ -29,7 +30,7 @@ _NEW = (
         "ix_runs_captured_days",
         "runs",
         ["tenant_id", "finished_at", "status", "run_type"],
-        _CAPTURED,
+        _CAPTURE,
     ),
 )
 

@@ -43,7 +43,7 @@ _n = itertools.count()
 
 def known_of(sources: list[Source]) -> dict[object, object]:
     db.session.commit()
-    known = source_facts.known()
+    known = source_facts.known((), *source_facts.work())
     query = select(known, source_facts.rank(known, NOW), source_facts.strain(known, NOW))
     return {row.source_id: row for row in db.session.execute(query)}
 
@@ -113,7 +113,11 @@ def test_a_canceled_capture_says_nothing():
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("index", ["ix_backup_sets_good", "ix_runs_captured"])
 def test_the_newest_of_each_source_is_found_in_an_index_alone(index):
-    query = source_facts.known().select().compile(db.engine, compile_kwargs={"literal_binds": True})
+    query = (
+        source_facts.known((), *source_facts.work())
+        .select()
+        .compile(db.engine, compile_kwargs={"literal_binds": True})
+    )
 
     plan = [row[-1] for row in db.session.execute(text(f"EXPLAIN QUERY PLAN {query}"))]
 

@@ -33,6 +33,7 @@ from webapp.models.people import User
 from webapp.models.sources import Source
 
 _IS_ACTIVE = text("status IN ({})".format(", ".join(f"'{state}'" for state in ACTIVE)))
+_IS_CAPTURE = text("run_type = 'capture_run'")
 _IS_CAPTURED = text(
     "run_type = 'capture_run' AND status IN ({})".format(
         ", ".join(f"'{state}'" for state in ENDED_BY_ITSELF)
@@ -92,8 +93,8 @@ class Run(TenantOwned, Model):
             "finished_at",
             "status",
             "run_type",
-            sqlite_where=_IS_CAPTURED,
-            postgresql_where=_IS_CAPTURED,
+            sqlite_where=_IS_CAPTURE,
+            postgresql_where=_IS_CAPTURE,
         ),
         *(
             Index(name, "tenant_id", "queued_at", "id", sqlite_where=only, postgresql_where=only)

@@ -25,9 +25,10 @@ from webapp.services import access as gate
 from webapp.services import source_facts
 
 DAYS = 7
-PAGE = 100
+PAGE = 50
 _Query = Select[*tuple[Any, ...]]
 _DAY_STATES = ("unknown", "success", "partial", "error")
+_DAY_RANKS = {RunState.FAILED: 3, RunState.PARTIAL: 2, RunState.SUCCEEDED: 1}
 
 
 class SourceHealth(NamedTuple):
@@ -121,7 +122,7 @@ def judged(tenants: Iterable[Tenant], *, at: datetime) -> dict[UUID, list[Source
 
 def _standings(actor: Actor, at: datetime) -> list[Row[Any]]:
     """Each tenant with its counts and its rank, in the order of the list."""
-    known = source_facts.known(gate.seen_by(actor))
+    known = source_facts.known(gate.seen_by(actor), *source_facts.work())
     counted = (
         select(
             known.c.tenant_id,
@@ -267,9 +268,7 @@ def _running(ids: Collection[UUID]) -> dict[UUID, tuple[Run, int]]:
 
 def _days(ids: Collection[UUID], at: datetime) -> dict[UUID, tuple[int | None, ...]]:
     """For each tenant the worst end of a capture in each span of 24 hours, as a rank."""
-    rank = case(
-        (Run.status == RunState.FAILED, 3), (Run.status == RunState.PARTIAL, 2), else_=1
-    )  # fmt: skip
+    rank = case(*[(Run.status == state, rank) for state, rank in _DAY_RANKS.items()], else_=0)
     spans = [
         func.max(rank).filter(
             Run.finished_at > at - timedelta(days=ago + 1),
@@ -279,7 +278,7 @@ def _days(ids: Collection[UUID], at: datetime) -> dict[UUID, tuple[int | None, .
     ]
     query = (
         select(Run.tenant_id, *spans)
-        .where(*source_facts.captured(), Run.finished_at > at - timedelta(days=DAYS))
+        .where(source_facts.is_capture(), Run.finished_at > at - timedelta(days=DAYS))
         .where(Run.tenant_id.in_(ids))
         .group_by(Run.tenant_id)
     )

@@ -7,7 +7,7 @@ serves only a query that says the same as it does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,6 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.functions import FunctionElement
 
 from webapp.domain.health import Health
@@ -95,7 +94,11 @@ def last_capture(column: Any) -> ScalarSelect[Any]:
 def captured() -> tuple[Condition, ...]:
     """Of runs: captures that ended by themselves."""
     ended = [_said(state) for state in ENDED_BY_ITSELF]
-    return Run.run_type == _said(RunType.CAPTURE), Run.status.in_(ended)
+    return is_capture(), Run.status.in_(ended)
+
+
+def is_capture() -> Condition:
+    return Run.run_type == _said(RunType.CAPTURE)
 
 
 def is_running() -> Condition:
@@ -108,13 +111,16 @@ def is_running() -> Condition:
 
 def is_scheduled(at: datetime) -> Condition:
     """Whether a schedule that works captures all of the source."""
-    of = aliased(Source)
-    parts = [
-        and_(of.kind == kind, BackupSchedule.backup_type.in_(types))
+    working = select(BackupSchedule.source_id).where(works(at))
+    whole = [
+        and_(Source.kind == kind, Source.id.in_(working.where(_is_none_of(types))))
         for kind, types in PARTS.items()
     ]
-    whole = select(BackupSchedule.source_id).join(of, of.id == BackupSchedule.source_id)
-    return Source.id.in_(whole.where(works(at), not_(or_(*parts))))
+    return or_(and_(Source.kind.not_in(PARTS), Source.id.in_(working)), *whole)
+
+
+def _is_none_of(types: Collection[BackupType]) -> Condition:
+    return BackupSchedule.backup_type.not_in(types)
 
 
 def works(at: datetime) -> Condition:
@@ -129,18 +135,15 @@ def works(at: datetime) -> Condition:
 
 def known(scope: Iterable[Condition] = (), *more: ColumnElement[Any]) -> CTE:
     """A row for each source in use within *scope* (of ``Source`` and ``Tenant``): ``source_id``,
-    ``tenant_id``, ``target`` in minutes, ``good_at``, ``last`` (a state), ``is_running``, and
-    *more*. Worked out once, however often a query names its columns."""
+    ``tenant_id``, ``target`` in minutes, ``good_at``, and *more*. Worked out once, however often a
+    query names its columns."""
+    usual = Tenant.recovery_point_minutes
     return (
         select(
             Source.id.label("source_id"),
             Source.tenant_id.label("tenant_id"),
-            func.coalesce(Source.recovery_point_minutes, Tenant.recovery_point_minutes).label(
-                "target"
-            ),
+            func.coalesce(Source.recovery_point_minutes, usual).label("target"),
             newest_good_at().label("good_at"),
-            last_capture(Run.status).label("last"),
-            is_running().label("is_running"),
             *more,
         )
         .join(Tenant, Tenant.id == Source.tenant_id)
@@ -150,13 +153,19 @@ def known(scope: Iterable[Condition] = (), *more: ColumnElement[Any]) -> CTE:
     )
 
 
+def work() -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """What ``rank`` needs to know besides: ``last`` (a state) and ``is_running``."""
+    return last_capture(Run.status).label("last"), is_running().label("is_running")
+
+
 def strain(known: CTE, at: datetime) -> ColumnElement[float]:
     """How far the newest good restore point's age is towards the target; above 1 it is overdue."""
     return MinutesBetween(literal(at, UtcTime), known.c.good_at) / known.c.target
 
 
 def rank(known: CTE, at: datetime) -> ColumnElement[int]:
-    """``Health.rank`` as ``domain.health.judge`` finds it; a test compares the two."""
+    """``Health.rank`` as ``domain.health.judge`` finds it; a test compares the two. Of what is
+    known with ``work``."""
     is_late, nothing = strain(known, at) > 1, known.c.good_at.is_(None)
     is_partial = known.c.last == RunState.PARTIAL
     return case(
