@@ -8,6 +8,7 @@ All go to ``build/screenshots``, for whoever works on the looks; those that the 
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -49,6 +50,13 @@ PAGES = {
     "unprotected": "/unprotected",
     "targets": "/t/demo/targets",
     "account": "/account",
+    "retention": "/t/demo/retention",
+    "bulk": "/t/demo/bulk",
+    "bulk-run": "/t/demo/bulk/{bulk}",
+    "notifications": "/notifications",
+    "channels": "/t/demo/channels",
+    "templates": "/schedule-templates",
+    "template": "/schedule-templates/{template}",
 }
 
 
@@ -59,6 +67,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
         ids = story(server)
         with browsing.browsing() as browser:
+            ids |= forms(browser, server)
             for theme in THEMES:
                 take(browser, server, ids, theme=theme)
     for name in README:
@@ -66,8 +75,11 @@ def main() -> None:
 
 
 def story(server: Server) -> dict[str, str]:
-    """Capture, damage and preview, by commands; gives the ids that addresses need."""
+    """What commands do: capture, damage, preview, many at once, and something for the trash. Gives
+    the ids that addresses need."""
     person = ("--as", server.email)
+    bulk = server.command("bulk", "capture", "demo", "--all", "--wait", *person)
+    first = server.command("sets", "demo")[0]
     capture = server.command(
         "capture", "demo", "shop", "--reason", "before the update", "--wait", *person
     )
@@ -79,13 +91,63 @@ def story(server: Server) -> dict[str, str]:
     schedule = server.command(
         "schedule", "add", "demo", "shop", "--daily", "02:30", "--name", "Nightly", *person
     )
+    server.command("retention", "delete", "demo", first["id"], "--reason", "a trial", *person)
     return {
         "run": capture["run_id"],
         "set": capture["backup_set_id"],
         "plan": preview["plan_id"],
         "source": source["id"],
         "schedule": schedule["id"],
+        "bulk": bulk["id"],
     }
+
+
+def forms(browser: Browser, server: Server) -> dict[str, str]:
+    """What only forms make: a template, applied to all there is, and a channel."""
+    context = browser.new_context()
+    page = context.new_page()
+    browsing.sign_in(page, server)
+    template = apply_a_template(page, server)
+    channel = add_a_channel(page, server)
+    context.close()
+    return {"template": template, "channel": channel}
+
+
+def apply_a_template(page: Page, server: Server) -> str:
+    page.goto(f"{server.url}/schedule-templates/new")
+    page.get_by_label("Name").fill("Silver")
+    page.get_by_role("button", name="Save and choose sources").click()
+    page.wait_for_url("**/apply")
+    template = id_in(page.url)
+    choose_the_demo(page, server, template)
+    page.get_by_label("Reason").fill("new contract")
+    page.get_by_role("button", name=re.compile("^Apply to")).click()
+    page.wait_for_url(f"**/{template}")
+    return template
+
+
+def choose_the_demo(page: Page, server: Server, template: str) -> None:
+    """To the preview of applying a template; it has no address that could be gone to."""
+    page.goto(f"{server.url}/schedule-templates/{template}/apply")
+    page.locator("input[name=tenant][value=demo]").check()
+    page.get_by_role("button", name="See what would change").click()
+    page.wait_for_url("**/preview")
+
+
+def add_a_channel(page: Page, server: Server) -> str:
+    page.goto(f"{server.url}/t/demo/channels")
+    page.get_by_label("Name").fill("On-call")
+    page.get_by_label("What it is").select_option("json")
+    page.get_by_label("Address").fill("https://hooks.example.com/on-call")
+    page.get_by_role("button", name="Add channel").click()
+    link = page.locator("#channels-table a").first
+    return id_in(link.get_attribute("href") or "")
+
+
+def id_in(address: str) -> str:
+    found = re.search("[0-9a-f-]{36}", address)
+    assert found, address
+    return found[0]
 
 
 def take(browser: Browser, server: Server, ids: Mapping[str, str], *, theme: str) -> None:

@@ -7,9 +7,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.e2e import browsing
-from tests.e2e.screenshots import PAGES, story
+from tests.e2e.screenshots import PAGES, choose_the_demo, forms, story
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 SIGNED_OUT = ("/sign-in", "/sign-in/forgotten")
 MORE = {
@@ -30,15 +30,27 @@ MORE = {
     "limits-edit": "/t/demo/limits/tenant/edit",
     "limits-pause": "/t/demo/limits/tenant/pause",
     "installation-limits-edit": "/limits/edit",
-    "templates": "/schedule-templates",
     "template-new": "/schedule-templates/new",
+    "template-edit": "/schedule-templates/{template}/edit",
+    "template-apply": "/schedule-templates/{template}/apply",
+    "template-remove": "/schedule-templates/{template}/remove",
+    "channel": "/t/demo/channels/{channel}",
+    "own-channels": "/account/channels",
+    "unread": "/notifications?show=unread",
+    "vault": "/t/demo/vault",
+    "tenant-new": "/tenants/new",
+    "tenant-edit": "/t/demo/edit",
+    "all-audit": "/audit",
+    "all-restores": "/restore-log",
     "error": "/t/nowhere/runs",
 }
+ALL = {**PAGES, **MORE}
+WIDTHS = (360, 768, 1360)
 
 
 @pytest.fixture(scope="module")
-def ids(server):
-    return story(server)
+def ids(server, browser):
+    return {**story(server), **forms(browser, server)}
 
 
 def serious(page: Page) -> list[str]:
@@ -52,6 +64,17 @@ def serious(page: Page) -> list[str]:
     ]
 
 
+def beyond(page: Page) -> dict[int, int]:
+    """By how much the page is wider than the screen, for each width of screens."""
+    found = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        found[width] = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+    return {width: pixels for width, pixels in found.items() if pixels > 0}
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser, server, ids, theme):
     context = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900})
@@ -61,28 +84,29 @@ def test_axe_finds_nothing_serious(browser, server, ids, theme):
         page.goto(f"{server.url}{address}")
         found[address] = serious(page)
     browsing.sign_in(page, server)
-    for name, address in {**PAGES, **MORE}.items():
+    for name, address in ALL.items():
         page.goto(f"{server.url}{address.format(**ids)}")
         found[name] = serious(page)
+    choose_the_demo(page, server, ids["template"])
+    found["template-preview"] = serious(page)
     context.close()
 
     assert {name: problems for name, problems in found.items() if problems} == {}
 
 
-@pytest.mark.parametrize("width", [360, 768, 1360])
-def test_no_page_is_wider_than_the_screen(browser, server, ids, width):
-    context = browser.new_context(viewport={"width": width, "height": 800})
+def test_no_page_is_wider_than_the_screen(browser, server, ids):
+    context = browser.new_context()
     page = context.new_page()
     browsing.sign_in(page, server)
-    beyond = {}
-    for name, address in {**PAGES, **MORE}.items():
+    found = {}
+    for name, address in ALL.items():
         page.goto(f"{server.url}{address.format(**ids)}")
-        beyond[name] = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+        found[name] = beyond(page)
+    choose_the_demo(page, server, ids["template"])
+    found["template-preview"] = beyond(page)
     context.close()
 
-    assert {name: pixels for name, pixels in beyond.items() if pixels > 0} == {}
+    assert {name: widths for name, widths in found.items() if widths} == {}
 
 
 def focused(page: Page) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -161,25 +162,28 @@ def test_the_plan_is_searched_and_its_differences_open(signed_in, server):
     assert everything > 0
 
 
+def reload_until(page: Page, holds: Callable[[], bool]) -> None:
+    """As somebody without scripts does."""
+    deadline = time.monotonic() + WORKS / 1000
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come"
+        page.wait_for_timeout(100)
+        page.reload()
+
+
 def test_everything_works_without_scripts(browser, server):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     browsing.sign_in(page, server)
     page.goto(f"{server.url}/t/demo/sources")
     page.get_by_role("button", name="Capture now").first.click()
-    for _ in range(30):
-        if page.locator("#run-progress").get_attribute("aria-busy") == "false":
-            break
-        page.reload()
+    reload_until(page, lambda: page.locator("#run-progress").get_attribute("aria-busy") == "false")
     expect(page.get_by_role("link", name="Look into this restore point")).to_be_visible()
     page.get_by_role("link", name="Look into this restore point").click()
     page.get_by_role("link", name="Restore …", exact=True).click()
     page.get_by_role("button", name="Make the preview").click()
     button = page.get_by_role("link", name="See what the restore will do")
-    for _ in range(30):
-        if button.is_visible():
-            break
-        page.reload()
+    reload_until(page, button.is_visible)
     button.click()
 
     expect(page.get_by_role("button", name="Restore now")).to_be_enabled()
