@@ -139,7 +139,7 @@ def cancel(access: Access, run_id: UUID) -> Run:
     """
     run = find(access, run_id)
     access.require(needs(run.run_type))
-    db.session.refresh(run, with_for_update=True)
+    db.session.refresh(run, with_for_update={"of": Run})  # not its source, which came along
     if run.status.is_final:
         raise Conflict(f"This run has ended already: it is {run.status}.")
     run.cancel_requested_at = run.cancel_requested_at or clock.now()
