@@ -173,6 +173,7 @@ def test_worker_and_scheduler_that_start_before_their_database_wait_for_it(
     server.kill()
     start_worker()
     logs = [settings.home / "worker.log", start_scheduler()]
+    assert until(lambda: all(log.exists() for log in logs), seconds=30)
     assert until(lambda: all("waits for it" in log.read_text() for log in logs), seconds=30)
 
     server.start()
