@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tests.vault.conftest import KEY
+from tests.vault.harm import flipped as with_another_end
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
 from webapp.vault import Damaged, Vault, VaultError, WrongKey, boxes, unfinished
@@ -243,7 +244,7 @@ def test_a_lost_trailer_is_named_and_loses_nothing(sound, harm):
     storage.objects = {name: data for name, data in sound.items() if "index/" not in name}
     packs = kinds(sound)["packs"]
     for name in packs:
-        cut = sound[name][:-1] if harm == "pack cut" else sound[name][:-1] + b"\0"
+        cut = sound[name][:-1] if harm == "pack cut" else with_another_end(sound[name])
         storage.objects[name] = cut
 
     named, read = outcome(storage)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.vault.conftest import KEY
+from tests.vault.harm import flipped
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
 from webapp.vault import (
@@ -443,7 +444,7 @@ def test_invariant_5_a_cache_of_another_vault_is_not_used(tmp_path, notes):
 def test_a_damaged_parent_costs_time_and_is_said(vault, storage, notes):
     first = vault.backup(source(), name="site", report=notes).snapshot
     name = FINISHED + first.id
-    storage.objects[name] = storage.objects[name][:-1] + b"\0"
+    storage.objects[name] = flipped(storage.objects[name])
     again = Vault.open(storage, wrap=KEY)
     second = source()
 
@@ -544,7 +545,7 @@ def test_invariant_9_forget_can_be_undone_for_seven_days(notes):
 def test_invariant_9_prune_stops_when_a_root_is_unreadable(vault, storage, notes):
     snapshot = vault.backup(source(), name="site", report=notes).snapshot
     name = FINISHED + snapshot.id
-    storage.objects[name] = storage.objects[name][:-1] + b"\0"
+    storage.objects[name] = flipped(storage.objects[name])
     before = dict(storage.objects)
 
     with pytest.raises(Halted, match="cannot be read"):

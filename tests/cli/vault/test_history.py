@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.cli.vault.conftest import PASSPHRASE
+from tests.vault.harm import flipped
 from tests.vault.sources import LONG_AGO, MemorySource, Notes, file, folder
 from webapp.standalone.history import stored_pattern
 from webapp.vault import LocalStorage, Passphrase, Vault
@@ -62,7 +63,7 @@ def test_find_refuses_what_is_no_pattern(vault, place):
 
 def test_find_names_a_snapshot_that_it_could_not_search(vault, place, snapshots):
     root = place / "snapshots" / snapshots[1]
-    root.write_bytes(root.read_bytes()[:-1] + b"!")
+    root.write_bytes(flipped(root.read_bytes()))
 
     ended = vault("find", place, "Page.php")
 

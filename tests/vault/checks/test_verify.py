@@ -7,6 +7,7 @@ import random
 import pytest
 
 from tests.vault.conftest import KEY
+from tests.vault.harm import flipped
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
 from webapp.vault import LocalStorage, Vault
@@ -88,7 +89,7 @@ def test_damage_that_several_snapshots_share_hurts_all_of_them(storage):
 
 def test_damage_beside_the_chunks_hurts_no_snapshot(storage):
     name = max(name for name in storage.objects if name.startswith("packs/"))
-    storage.objects[name] = storage.objects[name][:-1] + b"\0"
+    storage.objects[name] = flipped(storage.objects[name])
 
     (error,) = opened(storage).verify(read_data=1.0).errors
 
@@ -208,7 +209,7 @@ def test_an_index_object_is_read_even_where_a_cache_stands_for_it(storage, tmp_p
         backup(opened(storage), {b"tree/n": DRAW.randbytes(100)}, f"site-{number}")
     Vault.open(storage, wrap=KEY, cache_dir=tmp_path).verify()
     name = next(name for name in storage.objects if name.startswith("index/"))
-    storage.objects[name] = storage.objects[name][:-1] + b"\0"
+    storage.objects[name] = flipped(storage.objects[name])
 
     report = Vault.open(storage, wrap=KEY, cache_dir=tmp_path).verify()
 

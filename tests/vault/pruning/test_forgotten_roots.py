@@ -7,6 +7,7 @@ import random
 import pytest
 
 from tests.vault.conftest import KEY
+from tests.vault.harm import flipped
 from tests.vault.pruning.test_pruning import NoDeletes
 from tests.vault.sources import MemorySource, Notes, file, folder
 from tests.vault.trees import contents
@@ -46,7 +47,7 @@ def test_a_forgotten_root_that_reads_wrong_once_keeps_all_that_it_needs(vault, s
 
 def harm(storage, name: str) -> None:
     """Whoever reads this root's list of what it needs finds damage."""
-    storage.objects[name] = storage.objects[name][:-1] + b"\0"
+    storage.objects[name] = flipped(storage.objects[name])
 
 
 def harm_head(storage, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.vault.conftest import KEY
+from tests.vault.harm import flipped
 from tests.vault.trees import contents
 from tests.vault.upkeep import DATA, back_up, drop, packs, sound
 from webapp.vault import Halted, NewerFormat, StorageDenied, Vault, config, documents
@@ -96,7 +97,7 @@ def test_a_dry_run_changes_nothing_and_says_what_would_be_done(vault, storage):
 def test_an_unreadable_root_stops_it(vault, storage):
     back_up(vault, 1)
     broken = FINISHED + back_up(vault, 2).id
-    storage.objects[broken] = storage.objects[broken][:-1] + b"\0"
+    storage.objects[broken] = flipped(storage.objects[broken])
     before = dict(storage.objects)
 
     with pytest.raises(Halted, match=broken):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.vault.conftest import KEY
+from tests.vault.harm import flipped
 from tests.vault.sources import Notes
 from tests.vault.upkeep import DAY_NS, back_up, sound, source
 from webapp.vault import Halted, SnapshotMissing, Vault
@@ -212,7 +213,7 @@ def test_a_log_that_cannot_be_read_stops_forget_and_prune(vault, storage):
     old, *_ = several(vault)
     vault.hold(old.id, reason="court")
     (name,) = (name for name in storage.objects if name.startswith("labels/"))
-    storage.objects[name] = storage.objects[name][:-1] + b"\0"
+    storage.objects[name] = flipped(storage.objects[name])
     again = Vault.open(storage, wrap=KEY)
 
     with pytest.raises(Halted, match="held"):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.vault.conftest import KEY
+from tests.vault.harm import flipped
 from tests.vault.sources import LONG_AGO, MemorySource, Notes, file, folder
 from webapp.vault import Vault
 from webapp.vault.storage.memory import MemoryStorage
@@ -140,7 +141,7 @@ def test_a_snapshot_that_cannot_be_read_is_named_and_not_taken_for_empty():
         back_up(vault, (file(b"tree/a", mtime_ns=LONG_AGO + number), b"%d" % number))
     middle = vault.snapshots()[1]
     name = f"snapshots/{middle.id}"
-    storage.objects[name] = storage.objects[name][:-1] + b"!"
+    storage.objects[name] = flipped(storage.objects[name])
 
     found = Vault.open(storage, wrap=KEY).find_all(b"tree/a")
 

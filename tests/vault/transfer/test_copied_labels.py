@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.vault.conftest import KEY
+from tests.vault.harm import flipped
 from tests.vault.upkeep import Clock, Watched, back_up
 from webapp.vault import ConsoleKey, Halted, Vault
 from webapp.vault.hooks import Hooks
@@ -231,7 +232,7 @@ def test_a_damaged_log_there_takes_nothing_back_and_is_named(vault, second, stor
     vault.copy_to(second)
     vault.tag(original.id, "a", remove=True)
     for name in [name for name in storage.objects if name.startswith(LABELS)]:
-        storage.objects[name] = storage.objects[name][:-1] + b"\0"
+        storage.objects[name] = flipped(storage.objects[name])
 
     done = Vault.open(storage, wrap=KEY).copy_to(second)
 
